@@ -1,0 +1,1 @@
+"""Metrics with their definition in their name, final (scikit-learn) and during training (torchmetrics)."""

@@ -1,0 +1,1 @@
+"""Encoders and classifiers, and the weights they start from."""

@@ -1,0 +1,1 @@
+"""Parameter groups with layer-wise learning rates, and the learning-rate schedule."""

@@ -1,0 +1,1 @@
+"""Run identity, run folder, lock and status."""

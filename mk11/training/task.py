@@ -1,0 +1,105 @@
+"""The supervised task: a network, its loss, its optimiser, its validation metrics."""
+
+import math
+from functools import partial
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float
+from timm.data import Mixup
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from mk11.metrics.online import SplitMetrics
+from mk11.optim.groups import parameter_groups
+from mk11.optim.optimiser import adamw
+from mk11.optim.schedule import warmup_cosine
+from mk11.training.settings import Settings
+
+
+class NonFiniteLoss(RuntimeError):
+    """A loss of NaN or infinity: training cannot go on. `rows` are the batch's rows in the fold's table."""
+
+    def __init__(self, *, loss: float, epoch: int, step: int, rows: list[int]) -> None:
+        super().__init__(f"the loss is {loss} in epoch {epoch}, step {step}")
+        self.loss, self.epoch, self.step, self.rows = loss, epoch, step, rows
+
+
+class SubtypeClassifier(pl.LightningModule):
+    """Classify cells into subtypes; batches are `{"image", "label", "index"}` as `mk11.data.dataset` makes them."""
+
+    def __init__(
+        self, *, network: nn.Module, criterion: nn.Module, num_classes: int, settings: Settings, channels_last: bool
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.criterion = criterion
+        self.settings = settings
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.network.to(memory_format=self.memory_format)
+        self.val_metrics = SplitMetrics(num_classes=num_classes)
+        self.val_loss = nn.CrossEntropyLoss()
+        self.mix = _mixup(settings, num_classes) if settings.mixes else None
+
+    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:
+        """Logits."""
+        return self.network(image.contiguous(memory_format=self.memory_format))
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Float[Tensor, ""]:
+        """Cross-entropy of a batch, mixed if the recipe says so."""
+        image, target = batch["image"], batch["label"]
+        if self.mix is not None and len(image) % 2 == 0:  # timm mixes pairs: an odd last batch stays as it is
+            image, target = self.mix(image, target)
+        loss = self.criterion(self(image), target)
+        self._stop_if_not_finite(loss, batch["index"], batch_idx)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(image), sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Loss without smoothing or class weights, and the metrics' states."""
+        logits = self(batch["image"]).float()
+        loss = self.val_loss(logits, batch["label"])
+        self.log("val/loss", loss, on_epoch=True, batch_size=len(logits), sync_dist=True)
+        self.val_metrics.update(logits, batch["label"])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log every validation metric; monitored is one of these."""
+        if not self.trainer.sanity_checking:
+            self.log_dict({f"val/{name}": value for name, value in self.val_metrics.compute().items()})
+        self.val_metrics.reset()
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW with layer-wise learning rates, warm-up and cosine decay per step."""
+        groups = parameter_groups(
+            self.network,
+            lr=self.settings.lr,
+            weight_decay=self.settings.weight_decay,
+            layer_decay=self.settings.layer_decay,
+        )
+        optimiser = adamw(groups, betas=self.settings.betas)
+        total = int(self.trainer.estimated_stepping_batches)
+        curve = partial(
+            warmup_cosine,
+            warmup_steps=round(total * self.settings.warmup_epochs / self.settings.epochs),
+            total_steps=total,
+            min_ratio=self.settings.min_lr / self.settings.lr,
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": LambdaLR(optimiser, curve), "interval": "step"}}
+
+    def _stop_if_not_finite(self, loss: Tensor, rows: Tensor, step: int) -> None:
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise NonFiniteLoss(loss=value, epoch=self.current_epoch, step=step, rows=rows.tolist())
+
+
+def _mixup(settings: Settings, num_classes: int) -> Mixup:
+    """Mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019) of pairs of a batch; targets become probabilities."""
+    return Mixup(
+        mixup_alpha=settings.mixup_alpha,
+        cutmix_alpha=settings.cutmix_alpha,
+        prob=settings.mix_probability,
+        switch_prob=settings.switch_probability,
+        label_smoothing=0.0,  # the loss smooths, so that mixed and unmixed batches are smoothed once and alike
+        num_classes=num_classes,
+    )

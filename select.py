@@ -4,7 +4,7 @@ Selection itself comes with a later version; until then this script says so.
 """
 
 if __name__ == "__main__":
-    raise SystemExit("select.py: selection from unlabelled fields comes with a later version; see CHANGELOG.md")
+    raise SystemExit("select.py: selection from unlabelled fields comes with a later version")
 
 elif __name__ == "select":
     # Python wanted its own `select` module and met this script first on the path: become that module.

@@ -61,7 +61,9 @@ def evaluate(
         for split in SPLITS:
             rows, probabilities = predict(network, loaders.loader(split), device=device, precision=precision)
             tables.append(
-                prediction_table(fold.table, rows, probabilities, fold.classes, fold=fold.fold, checkpoint=name)
+                prediction_table(
+                    fold.table, rows, probabilities, fold.classes, fold=fold.fold, checkpoint=name
+                )
             )
     return pd.concat(tables, ignore_index=True)
 
@@ -73,8 +75,10 @@ def load_network(network: nn.Module, checkpoint: Path) -> None:
     network.load_state_dict(own, strict=True)
 
 
-def write_results(folder: RunFolder, predictions: pd.DataFrame, classes: Sequence[str], *, monitor: str) -> dict[str, Any]:
-    """Write predictions, then metrics and figures computed from them; returns the content of `metrics.json`."""
+def write_results(
+    folder: RunFolder, predictions: pd.DataFrame, classes: Sequence[str], *, monitor: str
+) -> dict[str, Any]:
+    """Write predictions, then metrics and figures computed from them; returns the metrics."""
     write_predictions(folder.predictions, predictions, classes)
     history = pd.read_csv(folder.history)
     best = best_validation(history)
@@ -90,7 +94,12 @@ def write_results(folder: RunFolder, predictions: pd.DataFrame, classes: Sequenc
 
 
 def draw_figures(
-    folder: RunFolder, predictions: pd.DataFrame, classes: Sequence[str], *, history: pd.DataFrame, monitor: str
+    folder: RunFolder,
+    predictions: pd.DataFrame,
+    classes: Sequence[str],
+    *,
+    history: pd.DataFrame,
+    monitor: str,
 ) -> None:
     """Learning curves, and confusion matrix and precision-recall of the best checkpoint on the test split."""
     folder.figures.mkdir(exist_ok=True)

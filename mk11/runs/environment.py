@@ -12,7 +12,7 @@ LIBRARIES = (
 
 
 def commit() -> str | None:
-    """Commit of the code in use, with `+` behind it when tracked files differ; None outside a git checkout."""
+    """Commit of the code in use, `+` behind it when tracked files differ; None outside a git checkout."""
     root = Path(__file__).resolve().parents[2]
 
     def git(*arguments: str) -> str:

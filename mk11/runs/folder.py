@@ -17,7 +17,7 @@ HEARTBEAT_SECONDS = 10.0
 
 
 class RunFolder:
-    """`runs/<stage>/<experiment>/<model>/fold<k>-seed<s>-<identity>/` and the files in it (see docs/run-folder.md)."""
+    """`runs/<stage>/<experiment>/<model>/fold<k>-seed<s>-<identity>/` and the files in it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -53,7 +53,9 @@ class RunFolder:
         try:
             lock.acquire()
         except Timeout as error:
-            raise UserError(f"{self.path} is being written by another process; wait for it or stop it") from error
+            raise UserError(
+                f"{self.path} is being written by another process; wait for it or stop it"
+            ) from error
         try:
             with self._beating():
                 yield
@@ -80,7 +82,8 @@ class RunFolder:
 
     def set_aside(self) -> None:
         """Move an earlier result into `previous/<time>/`, so that a rerun starts clean and loses nothing."""
-        contents = [entry for entry in self.path.iterdir() if entry.name not in {".lock", "heartbeat", "previous"}]
+        staying = {".lock", "heartbeat", "previous"}
+        contents = [entry for entry in self.path.iterdir() if entry.name not in staying]
         if contents:
             aside = self.path / "previous" / datetime.now().strftime("%Y%m%d-%H%M%S-%f")
             aside.mkdir(parents=True)

@@ -68,8 +68,8 @@ def identity(config: Mapping[str, Any], content: Mapping[str, Any]) -> str:
 
     Args:
         config: The resolved config as plain containers.
-        content: What stands behind the config: the fold's fingerprint, the classes in their order, the hash of the
-            starting weights, the resolved precision.
+        content: What stands behind the config: the fold's fingerprint, the classes in their order, the hash
+            of the starting weights, the resolved precision.
     """
     told = {"version": VERSION, "config": relevant(config), "content": content}
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:8]

@@ -23,7 +23,7 @@ def monitor_mode(monitor: str) -> str:
 
 
 class ReseedSteps(Callback):
-    """Seed all generators from (seed, epoch, step, rank), so that a resumed epoch repeats the interrupted one.
+    """Seed all generators from (seed, epoch, step, rank), so that a resumed epoch repeats itself.
 
     Lightning restores no random state; drop path and mixup draw from these generators in the main process.
     """
@@ -31,7 +31,9 @@ class ReseedSteps(Callback):
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, step: int) -> None:  # noqa: ANN401
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: object, step: int
+    ) -> None:
         """Reseed before every forward pass."""
         entropy = [self.seed, trainer.current_epoch, step, trainer.global_rank]
         numpy_seed, torch_seed, python_seed = np.random.SeedSequence(entropy).generate_state(3).tolist()
@@ -51,20 +53,27 @@ class StepTimes(Callback):
         self._waited, self._images = 0.0, 0
         self._start = self._mark = time.perf_counter()
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, step: int) -> None:  # noqa: ANN401
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: object, step: int
+    ) -> None:
         """The time since the last step ended went into waiting for this batch."""
         self._waited += time.perf_counter() - self._mark
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: object, batch: dict[str, Tensor], step: int
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        outputs: object,
+        batch: dict[str, Tensor],
+        step: int,
     ) -> None:
         """Mark the end of the step and, with the last one, log the epoch's shares."""
         self._mark = time.perf_counter()
         self._images += len(batch["label"]) * trainer.world_size
         if trainer.is_last_batch:
             seconds = self._mark - self._start
-            module.log("data_wait", self._waited / seconds, on_step=False, on_epoch=True, batch_size=1)
-            module.log("images_per_second", self._images / seconds, on_step=False, on_epoch=True, batch_size=1)
+            rates = {"data_wait": self._waited / seconds, "images_per_second": self._images / seconds}
+            module.log_dict(rates, on_step=False, on_epoch=True, batch_size=1)
 
 
 class History(Callback):
@@ -75,7 +84,7 @@ class History(Callback):
         self._start = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Keep the rows of complete epochs only: a killed run may have written one row more than its checkpoint."""
+        """Keep complete epochs only: a killed run may have written a row beyond its checkpoint."""
         if trainer.is_global_zero:
             kept = self.read()
             self._write(kept[kept["epoch"] < trainer.current_epoch] if len(kept) else kept)
@@ -110,7 +119,7 @@ class History(Callback):
 
 
 class BestAndLast(Checkpoint):
-    """Keep `last.ckpt` after every epoch and `best.ckpt` after the best, each whole under its name or not there.
+    """Keep `last.ckpt` after every epoch and `best.ckpt` after the best, each whole or absent.
 
     Lightning's ModelCheckpoint stores absolute paths and forgets the best score when the folder was moved.
     """

@@ -15,11 +15,11 @@ from pytorch_lightning.loggers import Logger
 
 from mk11.data.loader import CellLoaders
 from mk11.errors import UserError
-from mk11.files import write_json
+from mk11.files import replacing, write_json
 from mk11.runs.folder import RunFolder
 from mk11.training.callbacks import BestAndLast, EpochLines, History, ReseedSteps, StepTimes
 from mk11.training.settings import Settings
-from mk11.training.task import NonFiniteLoss, SubtypeClassifier
+from mk11.training.task import NonFiniteLossError, SubtypeClassifier
 
 PROGRESS = ("auto", "bar", "lines", "none")
 
@@ -47,7 +47,7 @@ def build_trainer(
         max_epochs=settings.epochs,
         accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=settings.clip_norm,
-        # "warn": some CUDA kernels have no deterministic twin; the CPU needs no such mode and is faster without it
+        # "warn": some CUDA kernels have no deterministic twin; a CPU needs no such mode
         deterministic="warn" if accelerator != "cpu" and torch.cuda.is_available() else None,
         logger=loggers,
         callbacks=_callbacks(folder, settings, progress),
@@ -61,7 +61,9 @@ def build_trainer(
     )
 
 
-def fit(trainer: pl.Trainer, task: SubtypeClassifier, loaders: CellLoaders, *, folder: RunFolder, ids: list[str]) -> None:
+def fit(
+    trainer: pl.Trainer, task: SubtypeClassifier, loaders: CellLoaders, *, folder: RunFolder, ids: list[str]
+) -> None:
     """Train from the last complete epoch, or from the start.
 
     Args:
@@ -72,7 +74,8 @@ def fit(trainer: pl.Trainer, task: SubtypeClassifier, loaders: CellLoaders, *, f
         ids: The image ids of the fold's table, to name a batch whose loss is not finite.
 
     Raises:
-        UserError: The loss became NaN or infinite (`nonfinite.json` then names the images), or `last.ckpt` is damaged.
+        UserError: The loss became NaN or infinite (`nonfinite.json` then names the images), or `last.ckpt` is
+            damaged.
     """
     last = folder.last if folder.last.exists() else None
     if last:
@@ -80,11 +83,13 @@ def fit(trainer: pl.Trainer, task: SubtypeClassifier, loaders: CellLoaders, *, f
         print(f"resuming after the last complete epoch: {last}")
     try:
         trainer.fit(task, datamodule=loaders, ckpt_path=last)
-    except NonFiniteLoss as error:
+    except NonFiniteLossError as error:
         path = folder.path / "nonfinite.json"
         found = {"loss": str(error.loss), "epoch": error.epoch, "step": error.step}
         write_json(path, {**found, "images": [ids[row] for row in error.rows]})
-        raise UserError(f"{error}; its images are listed in {path}. Lower optim.base_lr or set clip_norm") from error
+        raise UserError(
+            f"{error}; its images are listed in {path}. Lower optim.base_lr or set clip_norm"
+        ) from error
 
 
 def check_readable(checkpoint: Path) -> None:
@@ -93,14 +98,13 @@ def check_readable(checkpoint: Path) -> None:
         torch.load(checkpoint, map_location="meta", weights_only=True)
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"{checkpoint} must be a whole checkpoint of this program, but is not; remove it to start anew ({error})"
+            f"{checkpoint} must be a whole checkpoint of this program, but is not ({error});"
+            " remove it to start anew"
         ) from error
 
 
 def slim_checkpoint(path: Path, **extra: Any) -> None:  # noqa: ANN401
-    """Replace a finished run's checkpoint by its weights and what is needed to rebuild the network around them."""
-    from mk11.files import replacing
-
+    """Keep of a finished run's checkpoint the weights, and what rebuilds the network around them."""
     full = torch.load(path, map_location="cpu", weights_only=True)
     kept = {key: full[key] for key in ("epoch", "global_step", "pytorch-lightning_version", "state_dict")}
     with replacing(path) as temporary:
@@ -125,7 +129,7 @@ def _shows_bar(progress: str) -> bool:
 
 
 def _quiet_lightning() -> None:
-    """Drop advice that does not apply: worker counts are measured (`data_wait`), trees of tensors are Lightning's own."""
+    """Drop advice that does not apply: `data_wait` measures the workers, and the pytrees are Lightning's own."""
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*GPU available but not used.*")

@@ -29,7 +29,7 @@ class Imbalance:
 
 
 class ClassWeights(Imbalance):
-    """Loss weights in proportion to `1 / count ** power`, scaled so that their mean over the training images is 1."""
+    """Loss weights in proportion to `1 / count ** power`, their mean over the training images 1."""
 
     def __init__(self, *, power: float) -> None:
         self.power = _checked("imbalance.power", power)
@@ -38,11 +38,12 @@ class ClassWeights(Imbalance):
         """Weighted cross-entropy, normalised by the sum of the weights in a batch (PyTorch's convention)."""
         weights = inverse_frequency(counts, self.power)
         weights = weights * counts.sum() / (weights * counts).sum()
-        return nn.CrossEntropyLoss(torch.tensor(weights, dtype=torch.float32), label_smoothing=label_smoothing)
+        weight = torch.tensor(weights, dtype=torch.float32)
+        return nn.CrossEntropyLoss(weight, label_smoothing=label_smoothing)
 
 
 class BalancedSampler(Imbalance):
-    """Images drawn, with replacement, with probability in proportion to `1 / count ** power` of their class."""
+    """Images drawn, with replacement, in proportion to `1 / count ** power` of their class."""
 
     def __init__(self, *, power: float) -> None:
         self.power = _checked("imbalance.power", power)

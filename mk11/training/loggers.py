@@ -2,7 +2,7 @@
 
 import json
 import secrets
-import warnings
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -82,7 +82,9 @@ class WandbMirror(Logger):
     def _start(self, options: dict[str, Any], init_timeout: float, finish_timeout: float) -> None:
         import wandb
 
-        settings = wandb.Settings(init_timeout=init_timeout, finish_timeout=finish_timeout, console="off", silent=True)
+        settings = wandb.Settings(
+            init_timeout=init_timeout, finish_timeout=finish_timeout, console="off", silent=True
+        )
         if options["mode"] == "online" and not wandb.login(timeout=1, relogin=False, verify=False):
             raise RuntimeError("no API key: run `wandb login`, or set logger.wandb.mode=offline")
         self.run = wandb.init(settings=settings, **options)
@@ -111,5 +113,5 @@ class WandbMirror(Logger):
         try:
             call()
         except Exception as error:  # whatever W&B throws: the run matters more than its mirror
-            warnings.warn(f"W&B failed to {action} and is left out: {error}", stacklevel=2)
+            print(f"warning: W&B failed to {action}; the run goes on without it: {error}", file=sys.stderr)
             self.run = None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 from mk11.errors import UserError
+from mk11.optim.schedule import scaled_lr
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
@@ -57,8 +58,8 @@ class Settings:
 
     @property
     def lr(self) -> float:
-        """Peak learning rate of the head (Goyal et al. 2017, linear scaling; 256 images as in the published code)."""
-        return self.base_lr * self.batch_size / 256
+        """Peak learning rate, that of the head."""
+        return scaled_lr(base_lr=self.base_lr, batch_size=self.batch_size)
 
     @property
     def mixes(self) -> bool:
@@ -67,7 +68,7 @@ class Settings:
 
 
 def resolve_precision(asked: str, *, accelerator: str) -> str:
-    """Lightning's name of the precision asked for: fp32 on a CPU and the best the GPU has, where `asked` is auto."""
+    """Lightning's name of the precision asked for; auto is fp32 on a CPU and the best that a GPU has."""
     import torch
 
     if asked in PRECISIONS:

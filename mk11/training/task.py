@@ -18,7 +18,7 @@ from mk11.optim.schedule import warmup_cosine
 from mk11.training.settings import Settings
 
 
-class NonFiniteLoss(RuntimeError):
+class NonFiniteLossError(RuntimeError):
     """A loss of NaN or infinity: training cannot go on. `rows` are the batch's rows in the fold's table."""
 
     def __init__(self, *, loss: float, epoch: int, step: int, rows: list[int]) -> None:
@@ -27,10 +27,16 @@ class NonFiniteLoss(RuntimeError):
 
 
 class SubtypeClassifier(pl.LightningModule):
-    """Classify cells into subtypes; batches are `{"image", "label", "index"}` as `mk11.data.dataset` makes them."""
+    """Classify cells into subtypes; batches are those of `mk11.data.dataset`."""
 
     def __init__(
-        self, *, network: nn.Module, criterion: nn.Module, num_classes: int, settings: Settings, channels_last: bool
+        self,
+        *,
+        network: nn.Module,
+        criterion: nn.Module,
+        num_classes: int,
+        settings: Settings,
+        channels_last: bool,
     ) -> None:
         super().__init__()
         self.network = network
@@ -85,21 +91,22 @@ class SubtypeClassifier(pl.LightningModule):
             total_steps=total,
             min_ratio=self.settings.min_lr / self.settings.lr,
         )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": LambdaLR(optimiser, curve), "interval": "step"}}
+        schedule = {"scheduler": LambdaLR(optimiser, curve), "interval": "step"}
+        return {"optimizer": optimiser, "lr_scheduler": schedule}
 
     def _stop_if_not_finite(self, loss: Tensor, rows: Tensor, step: int) -> None:
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise NonFiniteLoss(loss=value, epoch=self.current_epoch, step=step, rows=rows.tolist())
+            raise NonFiniteLossError(loss=value, epoch=self.current_epoch, step=step, rows=rows.tolist())
 
 
 def _mixup(settings: Settings, num_classes: int) -> Mixup:
-    """Mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019) of pairs of a batch; targets become probabilities."""
+    """Mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019) of pairs; targets become probabilities."""
     return Mixup(
         mixup_alpha=settings.mixup_alpha,
         cutmix_alpha=settings.cutmix_alpha,
         prob=settings.mix_probability,
         switch_prob=settings.switch_probability,
-        label_smoothing=0.0,  # the loss smooths, so that mixed and unmixed batches are smoothed once and alike
+        label_smoothing=0.0,  # the loss smooths, mixed and unmixed batches alike
         num_classes=num_classes,
     )

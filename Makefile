@@ -1,0 +1,35 @@
+# Two commands on a fresh machine: `make quickstart` and `make test`. All else is there for who develops.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.installed
+
+.PHONY: quickstart test test-all check format
+
+quickstart: $(VENV)/.core  ## train on drawn cells, about a minute on two cores after the install
+	$(BIN)/python train.py experiment=quickstart
+
+test: $(READY)  ## all tests but the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY)  ## all tests
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## format, lint, types, import direction
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	touch $@
+
+$(READY): $(VENV)/.core
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]"
+	touch $@

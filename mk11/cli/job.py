@@ -1,0 +1,187 @@
+"""From a composed config to the things one run is made of. Below this package there is no `cfg`."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from mk11.data.cells import CellData, Fold
+from mk11.data.loader import CellLoaders
+from mk11.data.transforms.plain import Plain
+from mk11.data.transforms.resize import resize_policy
+from mk11.errors import UserError
+from mk11.metrics.final import OVERALL
+from mk11.models.weights import weights_hash
+from mk11.runs.folder import RunFolder
+from mk11.runs.identity import VERSION, identity
+from mk11.training.settings import Settings, resolve_precision
+from mk11.training.task import SubtypeClassifier
+
+TOP_LEVEL_SETTINGS = ("epochs", "batch_size", "accumulate", "clip_norm", "ema_decay", "seed")
+
+
+@dataclass
+class Job:
+    """One run: its config, its images, its folder; network and loaders are made on first use."""
+
+    cfg: DictConfig
+    choices: dict[str, str]  # config group -> what was chosen, as in `model=convnext`
+    overrides: list[str]
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved config as plain containers: this is what is stored and hashed."""
+        resolved = OmegaConf.to_container(self.cfg, resolve=True, throw_on_missing=True)
+        assert isinstance(resolved, dict)
+        return resolved  # type: ignore[return-value]
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The training keys, checked."""
+        cfg = self.config
+        return Settings(
+            **{key: cfg[key] for key in TOP_LEVEL_SETTINGS},
+            **{**cfg["optim"], "betas": tuple(cfg["optim"]["betas"])},
+            **cfg["loss"],
+            mixup_alpha=cfg["mix"]["mixup_alpha"],
+            cutmix_alpha=cfg["mix"]["cutmix_alpha"],
+            mix_probability=cfg["mix"]["probability"],
+            switch_probability=cfg["mix"]["switch_probability"],
+            monitor=_checked_monitor(cfg["monitor"]),
+        )
+
+    @cached_property
+    def data(self) -> CellData:
+        """The data set."""
+        return instantiate(self.cfg.data)
+
+    @cached_property
+    def fold(self) -> Fold:
+        """The images of the fold, each with its split."""
+        return self.data.fold(self.cfg.fold)
+
+    @cached_property
+    def precision(self) -> str:
+        """Lightning's name of the numeric precision that `auto` resolves to here."""
+        return resolve_precision(self.cfg.trainer.precision, accelerator=self.cfg.trainer.accelerator)
+
+    @cached_property
+    def weights_hash(self) -> str | None:
+        """Content hash of the starting weights; None for `none`."""
+        return weights_hash(self.cfg.model.weights, architecture=self.cfg.model.architecture)
+
+    @cached_property
+    def identity(self) -> str:
+        """Eight hex digits that name this run's result."""
+        content = {
+            "fold": self.fold.fingerprint,
+            "classes": self.fold.classes,
+            "weights": self.weights_hash,
+            "precision": self.precision,
+        }
+        return identity(self.config, content)
+
+    @cached_property
+    def folder(self) -> RunFolder:
+        """`<runs>/<stage>/<name>/<model>/fold<k>-seed<s>-<identity>`."""
+        cfg = self.cfg
+        leaf = f"fold{cfg.fold}-seed{cfg.seed}-{self.identity}"
+        return RunFolder(Path(cfg.runs).absolute() / cfg.stage / cfg.name / self.choices["model"] / leaf)
+
+    @cached_property
+    def train_counts(self) -> np.ndarray:
+        """Training images per class."""
+        return np.bincount(self._train_labels, minlength=len(self.fold.classes))
+
+    @property
+    def _train_labels(self) -> np.ndarray:
+        table = self.fold.table
+        return table.loc[table["split"] == "train", "label"].to_numpy()
+
+    @cached_property
+    def loaders(self) -> CellLoaders:
+        """Batches of the fold's splits."""
+        cfg = self.cfg
+        policy = resize_policy(
+            name=self.data.resize,
+            image_size=cfg.image_size,
+            target_um_per_pixel=self.data.target_um_per_pixel,
+        )
+        return CellLoaders(
+            fold=self.fold,
+            train_transform=instantiate(cfg.augment, resize=policy),
+            eval_transform=Plain(resize=policy, mean=list(cfg.model.mean), std=list(cfg.model.std)),
+            batch_size=cfg.batch_size,
+            accumulate=cfg.accumulate,
+            workers=cfg.workers,
+            seed=cfg.seed,
+            sample_weights=instantiate(cfg.imbalance).sample_weights(self._train_labels),
+        )
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The network with its starting weights, drawn from the seed."""
+        torch.manual_seed(self.cfg.seed)
+        network = instantiate(self.cfg.model, num_classes=len(self.fold.classes))
+        if self.cfg.trainer.compile:
+            network.compile()  # in place: the checkpoint's keys stay the same
+        return network
+
+    @cached_property
+    def task(self) -> SubtypeClassifier:
+        """Network, loss and optimiser."""
+        criterion = instantiate(self.cfg.imbalance).criterion(
+            self.train_counts, label_smoothing=self.settings.label_smoothing
+        )
+        return SubtypeClassifier(
+            network=self.network,
+            criterion=criterion,
+            num_classes=len(self.fold.classes),
+            settings=self.settings,
+            channels_last=self.cfg.trainer.channels_last,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """What `run.json` says from the start."""
+        cfg, fold = self.cfg, self.fold
+        return {
+            "stage": cfg.stage,
+            "experiment": cfg.name,
+            "model": self.choices["model"],
+            "fold": cfg.fold,
+            "seed": cfg.seed,
+            "identity": self.identity,
+            "identity_version": VERSION,
+            "data": {
+                "name": self.data.name,
+                "fingerprint": fold.fingerprint,
+                "classes": list(fold.classes),
+                "images": fold.table["split"].value_counts().to_dict(),
+                "marks": fold.marks,
+            },
+            "lineage": {"weights": cfg.model.weights, "weights_hash": self.weights_hash},
+            "precision": self.precision,
+            "overrides": self.overrides,
+            "choices": self.choices,
+        }
+
+
+def job_of(cfg: DictConfig) -> Job:
+    """The job that a script's composed config asks for."""
+    hydra = HydraConfig.get()
+    choices = {group: name for group, name in hydra.runtime.choices.items() if not group.startswith("hydra/")}
+    return Job(cfg=cfg, choices=choices, overrides=list(hydra.overrides.task))
+
+
+def _checked_monitor(monitor: str) -> str:
+    allowed = (*OVERALL, "loss")
+    if monitor not in allowed:
+        raise UserError(f"monitor must be one of {', '.join(allowed)}, but is {monitor}")
+    return monitor

@@ -1,0 +1,37 @@
+"""What a run says on the terminal: marks at the start, one table at the end."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mk11.files import read_json
+from mk11.metrics.final import OVERALL
+from mk11.runs.folder import RunFolder
+
+
+def print_marks(marks: Mapping[str, Any]) -> None:
+    """Say what is not clean about the data; the same goes into `run.json` and every later table."""
+    for kind, content in marks.items():
+        for line in content if isinstance(content, list) else [content]:
+            print(f"data mark, {kind}: {line}", file=sys.stderr)
+
+
+def print_summary(folder: RunFolder) -> None:
+    """Print the final metrics in percent: validation and test of the best epoch, test of the last."""
+    metrics, record = read_json(folder.metrics), folder.read()
+    title = f"{record['experiment']}/{record['model']} fold {record['fold']} seed {record['seed']}"
+    caption = f"best epoch {metrics['best_epoch']} by val {metrics['monitor']}; in %"
+    table = Table(title=title, caption=caption)
+    for column in ("metric", "val", "test", "test, last epoch"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for name in OVERALL:
+        values = (metrics["val"][name], metrics["test"][name], metrics["last"]["test"][name])
+        table.add_row(name, *("-" if value is None else f"{100 * value:.2f}" for value in values))
+    console = Console()
+    console.print(table)
+    if record["data"]["marks"]:
+        console.print(f"marked: {', '.join(record['data']['marks'])} (see run.json)", markup=False)
+    console.print(str(folder.path), markup=False, highlight=False, soft_wrap=True)

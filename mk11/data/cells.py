@@ -1,0 +1,200 @@
+"""A data set of single cells, from its folder to one fold of decoded images."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock
+
+from mk11.data.cache import DecodedPixels, Pixels, cached_pixels
+from mk11.data.folds import Folds, FoldSettings, make_folds
+from mk11.data.groups import groups_from_paths
+from mk11.data.index import Index, build_index
+from mk11.data.label_map import Relabelled, read_label_map, relabel
+from mk11.data.layouts import CsvFormat, list_files
+from mk11.data.leaks import check_coverage, check_leaks, check_splits, resolve_conflicts
+from mk11.data.place import generate_once, side_folder
+from mk11.errors import UserError
+
+CHOICES = {
+    "on_leak": ("auto", "stop", "warn"),
+    "on_conflict": ("keep", "drop"),
+    "on_bad_image": ("error", "skip"),
+}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold of a data set.
+
+    `table`: RangeIndex; id (path relative to the root), path, subtype, label (position in `classes`), group
+    ("" = unknown), source, width, height (px), um_per_pixel (NaN = unknown), content_hash, split (train, val
+    or test).
+    `fingerprint`: 16 hex digits over contents, labels, groups, scales and splits; where the files lie does
+    not matter.
+    `marks`: what every table made from this fold must show: leaks, skipped, conflicts, warnings; empty when
+    clean.
+    `pixels`: decoded image of each row of `table`.
+    """
+
+    table: pd.DataFrame
+    classes: tuple[str, ...]
+    fold: int
+    fingerprint: str
+    marks: dict[str, object]
+    pixels: Pixels
+
+
+class CellData:
+    """Cells in a folder; every argument is a key of conf/data/_defaults.yaml and explained there."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        root: str | Path,
+        layout: str,
+        file: str | Path | None,
+        columns: Mapping[str, str],
+        path_format: str,
+        um_per_pixel: float | None,
+        group_regex: str | None,
+        label_map: str | Mapping[str, Any] | None,
+        folds: Mapping[str, Any],
+        on_leak: str,
+        on_conflict: str,
+        on_bad_image: str,
+        cache: bool,
+        work_dir: str | Path | None,
+        threads: int | None,
+        resize: str,
+        target_um_per_pixel: float | None,
+        generate: Callable[[Path], object] | None = None,
+    ) -> None:
+        self.name, self.root, self.layout = name, Path(root), layout
+        self.file = None if file is None else _csv_file(Path(file), self.root)
+        self.csv_format = CsvFormat(columns, path_format)
+        self.um_per_pixel, self.group_regex, self.label_map = um_per_pixel, group_regex, label_map
+        fold_file = None if folds["file"] is None else Path(folds["file"])
+        self.fold_settings = FoldSettings(folds["count"], folds["seed"], folds["val_fraction"], fold_file)
+        self.on_leak, self.on_conflict, self.on_bad_image = on_leak, on_conflict, on_bad_image
+        self.cache, self.work_dir, self.threads = cache, None if work_dir is None else Path(work_dir), threads
+        self.resize, self.target_um_per_pixel = resize, target_um_per_pixel
+        self.generate = generate
+        for key, choices in CHOICES.items():
+            if getattr(self, key) not in choices:
+                raise UserError(
+                    f"data.{key} must be one of {', '.join(choices)}, but is {getattr(self, key)}"
+                )
+
+    def fold(self, fold: int) -> Fold:
+        """Fold number `fold`, indexed, split, checked and decoded; what a file remembers is not done again.
+
+        Raises:
+            UserError: whatever is wrong with the data or its configuration, in one sentence.
+        """
+        index, folds = self._indexed
+        if fold not in folds.splits:
+            raise UserError(f"fold must be one of {', '.join(map(str, folds.splits))}, but is {fold}")
+        relabelled = self.labelled()
+        images, conflicts = resolve_conflicts(relabelled.images, on_conflict=self.on_conflict)
+        table = _table(images, folds.splits[fold], relabelled.classes, self.name)
+        check_splits(table, relabelled.classes, fold)
+        leaks = check_leaks(table, on_leak=self._leak_policy(folds, table), fold=fold)
+        warnings = list(folds.warnings)
+        if folds.origin == "published":
+            warnings += check_coverage(images, folds.splits.loc[images.index], on_leak=self.on_leak)
+        skipped = [{"id": name, "reason": reason} for name, reason in index.skipped.items()]
+        marks = {"leaks": leaks, "skipped": skipped, "conflicts": conflicts, "warnings": warnings}
+        return Fold(
+            table=table,
+            classes=relabelled.classes,
+            fold=fold,
+            fingerprint=fingerprint(table),
+            marks={name: mark for name, mark in marks.items() if mark},
+            pixels=self._pixels(index, table),
+        )
+
+    def labelled(self) -> Relabelled:
+        """All images of the index under their final labels, and the classes in their order."""
+        return relabel(self._indexed[0].images, read_label_map(self.label_map))
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where index, folds and cache are kept."""
+        return side_folder(self.root, self.work_dir)
+
+    @cached_property
+    def _indexed(self) -> tuple[Index, Folds]:
+        if self.generate is not None:
+            generate_once(self.generate, self.root)
+        listing = list_files(root=self.root, layout=self.layout, file=self.file, csv_format=self.csv_format)
+        if self.group_regex is not None:
+            listing["group"] = groups_from_paths(listing["id"], self.group_regex)
+        if self.um_per_pixel is not None:
+            listing["um_per_pixel"] = listing["um_per_pixel"].fillna(self.um_per_pixel)
+        with FileLock(self.folder / "index.lock"):  # runs that start at once read the images once
+            index = build_index(
+                listing=listing, folder=self.folder, on_bad_image=self.on_bad_image, threads=self.threads
+            )
+            return index, make_folds(index, self.fold_settings, self.folder)
+
+    def _leak_policy(self, folds: Folds, table: pd.DataFrame) -> str:
+        """`auto` stops, except where nobody can mend it: published folds whose patients are unknown."""
+        if self.on_leak != "auto":
+            return self.on_leak
+        return "warn" if folds.origin == "published" and not (table["group"] != "").any() else "stop"
+
+    def _pixels(self, index: Index, table: pd.DataFrame) -> Pixels:
+        if not self.cache:
+            return DecodedPixels(tuple(table["path"]))
+        listing = (
+            self.layout
+            if self.file is None
+            else hashlib.blake2b(str(self.file).encode(), digest_size=4).hexdigest()
+        )
+        return cached_pixels(
+            images=index.images, rows=table, folder=self.folder, listing=listing, threads=self.threads
+        )
+
+
+class DrawnCells(CellData):
+    """Cells drawn on first use, by a function that takes `scale` (1 = as many as MK-11 has) and `seed`."""
+
+    def __init__(self, *, scale: float, seed: int, generate: Callable[..., object], **data: Any) -> None:  # noqa: ANN401
+        super().__init__(**data, generate=partial(generate, scale=scale, seed=seed))
+
+
+def _csv_file(file: Path, root: Path) -> Path:
+    """`data.file` as the user may mean it: relative to the root, or to where the command runs."""
+    return root / file if (root / file).exists() else file
+
+
+def _table(images: pd.DataFrame, split: pd.Series, classes: tuple[str, ...], name: str) -> pd.DataFrame:
+    table = images.assign(
+        split=split.loc[images.index],
+        label=images["subtype"].map({subtype: label for label, subtype in enumerate(classes)}),
+        source=images["source"].replace("", name),
+    )
+    return table[table["split"] != ""].reset_index(drop=True)
+
+
+def fingerprint(table: pd.DataFrame) -> str:
+    """16 hex digits over what a fold consists of, whatever the order of rows and the names of files."""
+    scale = table["um_per_pixel"].map("{:.6g}".format)
+    told = (
+        table["content_hash"]
+        + "\t"
+        + table["subtype"]
+        + "\t"
+        + table["group"]
+        + "\t"
+        + scale
+        + "\t"
+        + table["split"]
+    )
+    return hashlib.blake2b("\n".join(sorted(told)).encode(), digest_size=8).hexdigest()

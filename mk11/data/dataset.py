@@ -1,0 +1,112 @@
+"""One split of a fold as a torch data set of prepared images."""
+
+import math
+from typing import Protocol, TypedDict, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+from torch.utils.data import Dataset, get_worker_info
+
+from mk11.data.cells import Fold
+from mk11.data.transforms.randomness import seeded
+from mk11.data.transforms.resize import FixedScale, ShortSide, require_scale
+
+
+@runtime_checkable
+class Transform(Protocol):
+    """What conf/augment builds; may draw from the global generators."""
+
+    resize: ShortSide | FixedScale
+
+    def __call__(
+        self, image: UInt8[np.ndarray, "height width 3"], um_per_pixel: float
+    ) -> Float[Tensor, "3 size size"]:
+        """The network's input for one image."""
+
+
+class Item(TypedDict):
+    """One prepared image: the network's input, its subtype's index, its row of the fold's table."""
+
+    image: Float[Tensor, "3 size size"]
+    label: Int[Tensor, ""]
+    index: Int[Tensor, ""]
+
+
+class Batch(TypedDict):
+    """Prepared images: as `Item`, with a batch axis first."""
+
+    image: Float[Tensor, "batch 3 size size"]
+    label: Int[Tensor, " batch"]
+    index: Int[Tensor, " batch"]
+
+
+class CellImages(Dataset[Item]):
+    """The images of one split, prepared; item (epoch, position) is a pure function of the seed and the pair.
+
+    Args:
+        fold: table and decoded images.
+        split: train, val or test.
+        transform: of the image.
+        seed: of the augmentation.
+
+    Raises:
+        UserError: data.resize=fixed_scale, and an image whose scale is not known.
+    """
+
+    def __init__(self, fold: Fold, split: str, transform: Transform, seed: int) -> None:
+        rows = np.flatnonzero(fold.table["split"].to_numpy() == split)
+        require_scale(transform.resize, fold.table.iloc[rows])
+        self.rows = rows
+        self.labels = torch.as_tensor(fold.table["label"].to_numpy()[rows].astype(np.int64))
+        self.um_per_pixel = fold.table["um_per_pixel"].to_numpy(float)[rows]
+        self.pixels = fold.pixels
+        self.images_in_table = len(fold.table)
+        self.transform = transform
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Item:
+        """The image at (epoch, position), a plain position meaning epoch 0.
+
+        A position beyond the split is a repeat within the epoch (`EpochSampler`): the same image, drawn anew.
+        """
+        epoch, position = key if isinstance(key, tuple) else (0, key)
+        repeat, place = divmod(position, len(self.rows))
+        row = int(self.rows[place])
+        with seeded(self.seed, epoch, row + repeat * self.images_in_table):
+            image = self.transform(self.pixels[row], float(self.um_per_pixel[place]))
+        return {"image": image, "label": self.labels[place], "index": torch.tensor(row)}
+
+    def __getitems__(self, keys: list[tuple[int, int]]) -> Batch:
+        """The images at `keys` as one batch, the way DataLoader asks for it; goes with `as_it_is`.
+
+        Each image is copied into the batch as soon as it is made, while it is in the processor's cache;
+        collecting them in a list first costs a quarter of the whole time on fresh memory pages.
+        """
+        size = self.transform.resize.image_size
+        batch = shareable(len(keys), 3, size, size)
+        labels, indices = torch.empty(2, len(keys), dtype=torch.int64)
+        for place, key in enumerate(keys):
+            item = self[key]
+            batch[place], labels[place], indices[place] = item["image"], item["label"], item["index"]
+        return {"image": batch, "label": labels, "index": indices}
+
+
+def as_it_is(batch: Batch) -> Batch:
+    """For DataLoader's `collate_fn`: `CellImages` hands out whole batches."""
+    return batch
+
+
+def shareable(*shape: int) -> Float[Tensor, "*shape"]:
+    """Uninitialised float32; in a loader process in shared memory, so that sending it copies nothing.
+
+    torch's own `default_collate` allocates its batches so.
+    """
+    if get_worker_info() is None:
+        return torch.empty(shape)
+    storage = torch.UntypedStorage._new_shared(4 * math.prod(shape))
+    return torch.empty(0).set_(storage, 0, shape)

@@ -1,10 +1,17 @@
-"""What every part's tests share."""
+"""What every part's tests share: tiny data sets, and runs through the same function as the command line."""
 
+import csv
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +20,76 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip("no folder ../shared with real cells beside the repository")
     return SHARED
+
+
+def make_cells(root, *, per_class=24, patients=6, side=40, seed=0):
+    """Discs of three colours on a pale ground, in class folders, with a cells.csv that names the patients."""
+    generator = np.random.default_rng(seed)
+    colours = {"blast": (90, 40, 140), "granular": (170, 110, 190), "naked": (60, 60, 110)}
+    rows = []
+    for subtype, colour in colours.items():
+        (root / subtype).mkdir(parents=True)
+        for number in range(per_class):
+            y, x = np.mgrid[:side, :side] - side / 2
+            inside = (y**2 + x**2) < (side * generator.uniform(0.2, 0.45)) ** 2
+            image = np.where(inside[..., None], colour, (225, 215, 225)) + generator.normal(0, 25, (side, side, 3))
+            path = f"{subtype}/{number:03d}.png"
+            Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(root / path)
+            rows.append((path, subtype, f"P{number % patients}"))
+    with open(root / "cells.csv", "w", newline="") as handle:
+        csv.writer(handle).writerows([("path", "subtype", "group"), *rows])
+    return root
+
+
+@pytest.fixture(scope="session")
+def cells(tmp_path_factory):
+    """72 images, 3 classes, 6 patients."""
+    return make_cells(tmp_path_factory.mktemp("cells"))
+
+
+def small(cells, runs, *overrides):
+    """Overrides of a run of a few seconds; later ones win."""
+    chosen = {
+        "data": "folder",
+        "data.root": str(cells),
+        "data.folds.count": "3",
+        "runs": str(runs),
+        "model": "convnext_test",
+        "image_size": "32",
+        "batch_size": "16",
+        "epochs": "2",
+        "workers": "0",
+        "threads": "1",
+        "trainer": "cpu",
+        "trainer.progress": "none",
+        "logger": "csv",
+    }
+    chosen |= dict(override.split("=", 1) for override in overrides)
+    return [f"{key}={value}" for key, value in chosen.items()]
+
+
+@pytest.fixture
+def overrides(cells, tmp_path):
+    """Overrides of a run of a few seconds in a folder of its own."""
+    return lambda *more: small(cells, tmp_path / "runs", *more)
+
+
+@pytest.fixture
+def train_in_process(overrides):
+    """Run `python train.py ...` within this process; returns (value, job) of the run."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import open_dict
+
+    from mk11.cli.job import job_of
+    from mk11.cli.train import train
+
+    def run(*more):
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            cfg = compose("train", overrides=overrides(*more), return_hydra_config=True)
+        HydraConfig.instance().set_config(cfg)
+        with open_dict(cfg):
+            del cfg["hydra"]
+        return train(cfg), job_of(cfg)
+
+    return run

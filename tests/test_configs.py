@@ -68,13 +68,24 @@ def given(node):
     return GIVEN_BY_THE_SCRIPT.get(node["_target_"], set())
 
 
+def full_signature(target):
+    """The signature, with the base class's parameters in place of a `**rest` that is handed on to it."""
+    signature = inspect.signature(target)
+    named = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    if len(named) < len(signature.parameters):
+        own = {parameter.name for parameter in named}
+        base = full_signature(target.__mro__[1])
+        named += [parameter for name, parameter in base.parameters.items() if name not in own]
+    return signature.replace(parameters=named)
+
+
 @pytest.mark.parametrize("override", COMPOSED)
 def test_each_target_takes_exactly_the_keys_under_it(override):
     cfg = OmegaConf.to_container(as_job(composed(override)).cfg, resolve=False)
     found = list(targets(cfg))
     assert {node["_target_"].split(".")[1] for node in found} >= {"data", "models", "training"}
     for node in found:
-        signature = inspect.signature(get_object(node["_target_"]))
+        signature = full_signature(get_object(node["_target_"]))
         keys = {key: None for key in node if not key.startswith("_")} | dict.fromkeys(given(node))
         (signature.bind_partial if node.get("_partial_") else signature.bind)(**keys)
 

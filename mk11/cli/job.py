@@ -32,7 +32,7 @@ class Job:
     """One run: its config, its images, its folder; network and loaders are made on first use."""
 
     cfg: DictConfig
-    choices: dict[str, str]  # config group -> what was chosen, as in `model=convnext`
+    choices: dict[str, str | None]  # config group -> what was chosen, as in `model=convnext`
     overrides: list[str]
 
     @cached_property
@@ -93,7 +93,7 @@ class Job:
         """`<runs>/<stage>/<name>/<model>/fold<k>-seed<s>-<identity>`."""
         cfg = self.cfg
         leaf = f"fold{cfg.fold}-seed{cfg.seed}-{self.identity}"
-        return RunFolder(Path(cfg.runs).absolute() / cfg.stage / cfg.name / self.choices["model"] / leaf)
+        return RunFolder(Path(cfg.runs).absolute() / cfg.stage / cfg.name / str(self.choices["model"]) / leaf)
 
     @cached_property
     def train_counts(self) -> np.ndarray:

@@ -7,8 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from mk11.cli.job import Job
 from mk11.files import read_json
 from mk11.metrics.final import OVERALL
+from mk11.runs.environment import device_name
 from mk11.runs.folder import RunFolder
 
 
@@ -19,11 +21,20 @@ def print_marks(marks: Mapping[str, Any]) -> None:
             print(f"data mark, {kind}: {line}", file=sys.stderr)
 
 
+def print_start(job: Job) -> None:
+    """Say in three lines what begins, on what, and where it goes."""
+    images = job.fold.table["split"].value_counts()
+    counts = ", ".join(f"{images.get(split, 0)} {split}" for split in ("train", "val", "test"))
+    print(f"{job.cfg.name}/{job.choices['model']} fold {job.cfg.fold} seed {job.cfg.seed}: {counts} images")
+    print(f"{len(job.fold.classes)} classes, {job.cfg.epochs} epochs, {job.precision} on {device_name()}")
+    print(job.folder.path, flush=True)
+
+
 def print_summary(folder: RunFolder) -> None:
     """Print the final metrics in percent: validation and test of the best epoch, test of the last."""
     metrics, record = read_json(folder.metrics), folder.read()
     title = f"{record['experiment']}/{record['model']} fold {record['fold']} seed {record['seed']}"
-    caption = f"best epoch {metrics['best_epoch']} by val {metrics['monitor']}; in %"
+    caption = f"best epoch {metrics['best_epoch'] + 1} of {metrics['epochs']} by val {metrics['monitor']}; in %"
     table = Table(title=title, caption=caption)
     for column in ("metric", "val", "test", "test, last epoch"):
         table.add_column(column, justify="left" if column == "metric" else "right")

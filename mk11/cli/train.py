@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from mk11.cli.job import Job, job_of
-from mk11.cli.summary import print_marks, print_summary
+from mk11.cli.summary import print_marks, print_start, print_summary
 from mk11.errors import UserError
 from mk11.evaluation.evaluate import evaluate, write_results
 from mk11.files import read_json, replacing
@@ -80,10 +80,11 @@ def _finished(job: Job) -> bool:
 
 def _run(job: Job) -> None:
     folder, start = job.folder, time.time()
-    resumes = folder.read().get("resumes", -1) + 1
+    starts = folder.read().get("starts", 0) + 1
     with replacing(folder.config) as temporary:
         temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(job.config)))
-    folder.update({**job.record(), "resumes": resumes, **_made_with(start), "status": "running"})
+    folder.update({**job.record(), "starts": starts, **_made_with(start), "status": "running"})
+    print_start(job)
     with _told(job, start), _loggers(job) as loggers:
         _fit(job, loggers)
         _evaluate(job, loggers)
@@ -123,8 +124,8 @@ def _told(job: Job, start: float) -> Iterator[None]:
 @contextmanager
 def _loggers(job: Job) -> Iterator[list[Logger]]:
     """The mirrors that the config asks for; W&B is always told how the run ended."""
-    given = {"folder": job.folder, "config": job.config, "record": job.record()}
-    loggers = [instantiate(node, **given, _convert_="all") for node in job.cfg.logger.values()]
+    makers = [instantiate(node, _partial_=True, _convert_="all") for node in job.cfg.logger.values()]
+    loggers = [make(folder=job.folder, config=job.config, record=job.record()) for make in makers]
     code = 1
     try:
         yield loggers

@@ -122,9 +122,10 @@ def _build(distinct: pd.DataFrame, offsets: pd.Series, size: int, place: Path, t
             f"data.cache must find {size / 1e9:.1f} GB in {place.parent}, but {free / 1e9:.1f} GB are free "
             "(data.cache=false does without, data.work_dir names another place)"
         )
+    for left in place.parent.glob(".cache-*.tmp"):  # by a run that was killed: the lock is ours
+        shutil.rmtree(left)
     temporary = place.parent / f".{place.name}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed: the lock is ours
-    temporary.mkdir(parents=True)
+    temporary.mkdir()
     jobs = list(zip(distinct["path"], distinct["content_hash"], offsets, strict=True))
     with open(temporary / PIXELS, "wb") as handle:
         handle.truncate(size)

@@ -17,7 +17,7 @@ from mk11.data.index import Index, build_index
 from mk11.data.label_map import Relabelled, read_label_map, relabel
 from mk11.data.layouts import CsvFormat, list_files
 from mk11.data.leaks import check_coverage, check_leaks, check_splits, resolve_conflicts
-from mk11.data.place import generate_once, side_folder
+from mk11.data.place import side_folder
 from mk11.errors import UserError
 
 CHOICES = {
@@ -130,8 +130,8 @@ class CellData:
 
     @cached_property
     def _indexed(self) -> tuple[Index, Folds]:
-        if self.generate is not None:
-            generate_once(self.generate, self.root)
+        if self.generate is not None and not (self.root / "cells.csv").exists():  # it is written last
+            self.generate(self.root)
         listing = list_files(root=self.root, layout=self.layout, file=self.file, csv_format=self.csv_format)
         if self.group_regex is not None:
             listing["group"] = groups_from_paths(listing["id"], self.group_regex)

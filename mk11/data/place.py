@@ -1,11 +1,8 @@
-"""Folders that are filled by the program: drawn cells, and what is computed from a data folder."""
+"""Where what is computed from a data folder is kept: index, folds and cache."""
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
-
-from filelock import FileLock
 
 WRITE_BITS = 0o222
 
@@ -27,11 +24,3 @@ def side_folder(root: Path, work_dir: Path | None) -> Path:
 def _writable(folder: Path) -> bool:
     """Whether files may be made in `folder`; one marked read-only is left alone even by the superuser."""
     return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & WRITE_BITS)
-
-
-def generate_once(generate: Callable[[Path], object], root: Path) -> None:
-    """Fill `root` unless it is complete (`cells.csv` is written last); runs that start at once wait."""
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(root.parent / f".{root.name}.lock"):
-        if not (root / "cells.csv").exists():
-            generate(root)

@@ -84,6 +84,7 @@ def write_results(
     best = best_validation(history)
     metrics = {
         "monitor": monitor,
+        "epochs": len(history),
         "best_epoch": best[monitor]["epoch"],
         **metrics_of(predictions, classes),
         "best_validation": best,

@@ -1,6 +1,7 @@
 """Train one network on one fold with Lightning: the trainer, its callbacks, exact resume."""
 
 import json
+import logging
 import pickle
 import sys
 import warnings
@@ -129,7 +130,8 @@ def _shows_bar(progress: str) -> bool:
 
 
 def _quiet_lightning() -> None:
-    """Drop advice that does not apply: `data_wait` measures the workers, and the pytrees are Lightning's own."""
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-    warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+    """Drop advice that does not apply, and notes on what the run folder records anyway."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for message in (".*does not have many workers.*", ".*LeafSpec.*", ".*GPU available but not used.*"):
+        warnings.filterwarnings("ignore", message=message)

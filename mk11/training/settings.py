@@ -38,7 +38,7 @@ class Settings:
             ("accumulate", "at least 1", self.accumulate >= 1),
             ("optim.base_lr", "above 0", self.base_lr > 0),
             ("optim.min_lr", "in [0, lr)", 0 <= self.min_lr < self.lr),
-            ("optim.warmup_epochs", "in [0, epochs)", 0 <= self.warmup_epochs < self.epochs),
+            ("optim.warmup_epochs", f"in [0, epochs={self.epochs}]", 0 <= self.warmup_epochs <= self.epochs),
             ("optim.weight_decay", "at least 0", self.weight_decay >= 0),
             ("optim.layer_decay", "in (0, 1]", 0 < self.layer_decay <= 1),
             ("loss.label_smoothing", "in [0, 1)", 0 <= self.label_smoothing < 1),

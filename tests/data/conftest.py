@@ -20,6 +20,14 @@ def picture(seed, height=6, width=5):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+@pytest.fixture(scope="module")
+def few_rounds():
+    """Deal in few rounds: what folds promise holds for each, and tests are quicker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mk11.data.assign.MAX_ROUNDS", 4)
+        yield
+
+
 @pytest.fixture
 def save():
     """Write the random image of a seed to a file."""
@@ -58,23 +66,27 @@ def published(tmp_path, save):
 
 
 @pytest.fixture
-def cell_data():
-    """A CellData with the shipped defaults and changes to them; `folds` changes single keys of `folds`."""
+def shipped():
+    """The keys of a data set as shipped."""
+    keys = yaml.safe_load(DEFAULTS.read_text())
+    del keys["_target_"]
+    return keys | {"name": "test", "label_map": None}
+
+
+@pytest.fixture
+def cell_data(shipped):
+    """A CellData with the shipped keys and changes to them; `folds` changes single keys of `folds`."""
 
     def make(root, *, folds=None, **changes):
-        keys = yaml.safe_load(DEFAULTS.read_text())
-        del keys["_target_"]
-        keys["folds"] |= folds or {}
-        return CellData(**(keys | {"name": "test", "root": root, "label_map": None} | changes))
+        return CellData(**(shipped | {"root": root, "folds": shipped["folds"] | (folds or {})} | changes))
 
     return make
 
 
 @pytest.fixture
-def csv_format():
+def csv_format(shipped):
     """How a table of cells is written, as shipped."""
-    keys = yaml.safe_load(DEFAULTS.read_text())
-    return CsvFormat(keys["columns"], keys["path_format"])
+    return CsvFormat(shipped["columns"], shipped["path_format"])
 
 
 @pytest.fixture

@@ -16,7 +16,10 @@ def test_class_folders_give_each_image_its_folders_name(class_folders, listed):
     listing = listed(class_folders)
     assert listing["subtype"].value_counts().to_dict() == {"b": 10, "a": 8, "c": 6}
     assert set(listing["fold"]) == {-1}
-    assert all(name.startswith(subtype + "/") for name, subtype in zip(listing["id"], listing["subtype"], strict=True))
+    assert all(
+        name.startswith(subtype + "/")
+        for name, subtype in zip(listing["id"], listing["subtype"], strict=True)
+    )
 
 
 def test_eighteen_classes_are_as_good_as_two(tmp_path, save, listed):
@@ -37,7 +40,7 @@ def test_hidden_files_and_other_suffixes_are_left_out(class_folders, save, liste
 
 def test_an_empty_class_folder_is_named(class_folders, listed):
     (class_folders / "d").mkdir()
-    with pytest.raises(UserError, match="each class folder must hold images, but `d` in .* holds none"):
+    with pytest.raises(UserError, match=r"each class folder must hold images, but `d` in .* holds none"):
         listed(class_folders)
 
 
@@ -93,7 +96,11 @@ def test_lists_take_spaces_tabs_and_commas_with_or_without_a_header(tmp_path, sa
 
 @pytest.mark.parametrize(
     ("line", "told"),
-    [("gone.bmp all", "gone.bmp is not there"), ("0.bmp", "must be `name label`"), ("0.bmp,all,1", "must be `name")],
+    [
+        ("gone.bmp all", "gone.bmp is not there"),
+        ("0.bmp", "must be `name label`"),
+        ("0.bmp,all,1", "must be `name"),
+    ],
 )
 def test_lists_that_name_no_image_or_no_label_are_refused(tmp_path, save, listed, line, told):
     save(tmp_path / "image" / "0.bmp", 0)

@@ -38,7 +38,10 @@ def test_columns_and_paths_of_another_habit_are_taken_as_told(read):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("path,label\n001.bmp,a\n", r"data\.columns\.subtype must be a column of .* \(path, label\), but is subtype"),
+        (
+            "path,label\n001.bmp,a\n",
+            r"data\.columns\.subtype must be a column of .* \(path, label\), but is subtype",
+        ),
         ("path,subtype\n001.bmp,\n", r"must have a subtype, but 001\.bmp has none"),
         ("path,subtype\n001.bmp,a\n001.bmp,b\n", r"must name each image once, but names 001\.bmp again"),
         ("path,subtype\n001.bmp,a\n9.bmp,b\n", r"1 of 2 are not there, such as 9\.bmp"),
@@ -59,7 +62,9 @@ def test_a_column_that_was_named_must_exist(read):
 
 
 def test_a_faulty_path_format_is_named(read):
-    with pytest.raises(UserError, match=r"data\.path_format must be a Python format for one text, but is \{:03d\}"):
+    with pytest.raises(
+        UserError, match=r"data\.path_format must be a Python format for one text, but is \{:03d\}"
+    ):
         read("path,subtype\n1,a\n", "{:03d}.bmp")
 
 

@@ -1,0 +1,80 @@
+"""Folders of drawn pictures: whole or absent, and drawn on all cores."""
+
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from filelock import FileLock
+from jaxtyping import UInt8
+from tqdm import tqdm
+
+from mk11.errors import UserError
+
+Task = TypeVar("Task")
+
+WORTH_A_PROCESS = 400  # pictures; fewer are drawn before a second process has started
+
+
+@contextmanager
+def build_folder(root: Path, *, complete: str) -> Iterator[Path | None]:
+    """A temporary folder that becomes `root` when the block ends without an error, and vanishes otherwise.
+
+    None if `root` is there already, with the file `complete` in it. Blocks of several processes follow one
+    another.
+
+    Raises:
+        UserError: `root` holds something else.
+    """
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(root.parent / f".{root.name}.drawing.lock"):
+        if (root / complete).exists():
+            yield None
+            return
+        if root.exists() and any(root.iterdir()):
+            raise UserError(f"{root} must be empty or absent to be drawn into, but holds files without {complete}")
+        folder = root.parent / f".{root.name}.drawing"
+        shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
+        folder.mkdir()
+        try:
+            yield folder
+            os.replace(folder, root)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def in_processes(draw: Callable[[Task], None], tasks: Sequence[Task], *, title: str) -> None:
+    """`draw` each task, in as many processes as pay, with a progress bar (on terminals only)."""
+    processes = min(_cores(), len(tasks) // WORTH_A_PROCESS)
+    if processes < 2:
+        _exhaust(map(draw, tasks), len(tasks), title)
+        return
+    # spawn: forking would copy the locks of libraries' threads in whatever state they are
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_one_thread) as pool:
+        _exhaust(pool.map(draw, tasks, chunksize=16), len(tasks), title)
+
+
+def write_png(path: Path, picture: UInt8[np.ndarray, "height width 3"]) -> None:
+    """Write RGB as PNG; its bytes depend on the pixels alone."""
+    _, encoded = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    path.write_bytes(encoded.tobytes())
+
+
+def _exhaust(results: Iterable[None], total: int, title: str) -> None:
+    for _ in tqdm(results, total=total, desc=title, unit="image", leave=False, disable=None):
+        pass
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(0)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

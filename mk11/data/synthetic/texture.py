@@ -1,0 +1,66 @@
+"""Noise and soft shapes: what outlines, chromatin and granules are made of."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32
+
+Plane = Float32[np.ndarray, "height width"]
+
+TILE = 512  # pixels; a tile continues itself at its borders
+ANTIALIAS = 4  # fractional bits of OpenCV's coordinates
+
+
+@lru_cache(maxsize=16)
+def noise_tile(grain: float) -> Plane:
+    """Gaussian noise of mean 0 and variance 1, smoothed to `grain` pixels; the same in every process."""
+    white = np.random.default_rng(int(grain * 1000)).standard_normal((TILE, TILE))
+    frequency = np.hypot(np.fft.fftfreq(TILE)[:, None], np.fft.rfftfreq(TILE)[None])
+    smooth = np.fft.irfft2(np.fft.rfft2(white) * np.exp(-2 * (np.pi * frequency * grain) ** 2), (TILE, TILE))
+    tile = ((smooth - smooth.mean()) / smooth.std()).astype(np.float32)
+    return np.tile(tile, (2, 2))
+
+
+def noise(generator: np.random.Generator, shape: tuple[int, int], grain: float) -> Plane:
+    """A random part of a noise tile, at most 512 pixels a side, turned or mirrored at random."""
+    top, left = generator.integers(TILE, size=2)
+    part = noise_tile(grain)[top : top + shape[0], left : left + shape[1]]
+    down, right = generator.choice((-1, 1), size=2)
+    return part[::down, ::right]
+
+
+def soft_step(plane: Plane, edge: float, width: float) -> Plane:
+    """0 below `edge`, 1 above `edge + width`, a straight ramp between."""
+    return np.clip((plane - np.float32(edge)) * np.float32(1 / width), 0, 1)
+
+
+def outline(
+    generator: np.random.Generator, radius: float, wobble: float, points: int = 64
+) -> Float[np.ndarray, "points 2"]:
+    """A closed irregular outline (x, y) around 0 that encloses the area of a disc of `radius`."""
+    angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    order = np.arange(2, 7)
+    strength = wobble * generator.standard_normal(5) * 2 / order
+    phase = generator.uniform(0, 2 * np.pi, 5)
+    distance = 1 + (strength[:, None] * np.cos(order[:, None] * angle + phase[:, None])).sum(axis=0)
+    distance = np.maximum(distance, 0.4)
+    distance *= radius / np.sqrt(np.mean(distance**2))
+    return distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+def filled(points: Float[np.ndarray, "points 2"], side: int) -> Plane:
+    """Antialiased inside of a polygon around the centre of a square canvas, from 0 to 1."""
+    canvas = np.zeros((side, side), np.uint8)
+    fixed = np.round((points + (side - 1) / 2) * 2**ANTIALIAS).astype(np.int32)
+    cv2.fillPoly(canvas, [fixed], 255, cv2.LINE_AA, ANTIALIAS)
+    return canvas.astype(np.float32) / 255
+
+
+def discs(circles: Float[np.ndarray, "discs 3"], side: int) -> Plane:
+    """Antialiased union of discs (x, y, radius) around the centre of a square canvas, from 0 to 1."""
+    canvas = np.zeros((side, side), np.uint8)
+    centre = (side - 1) / 2
+    for x, y, radius in np.round((circles + [centre, centre, 0]) * 2**ANTIALIAS).astype(int):
+        cv2.circle(canvas, (int(x), int(y)), int(radius), 255, -1, cv2.LINE_AA, ANTIALIAS)
+    return canvas.astype(np.float32) / 255

@@ -2,7 +2,7 @@
 
     python benchmarks/input_pipeline.py [FOLDER] [--images 1200] [--size 224] [--workers 2] [--rounds 5]
 
-Cuts stained cells of about 300 px out of the pictures in FOLDER into a temporary class-folder data set of PNGs.
+Cuts stained cells of about 300 px out of the pictures in FOLDER into a temporary data set of class folders.
 Both ways apply the published recipe, in batches of 64, to fold 0's training images. Published: torchvision's
 ImageFolder decodes each time, timm's transforms work on Pillow images. Ours: conf/augment/paper.yaml on the
 memory-mapped cache. Rounds alternate, each a whole epoch with the workers already running; the figure is the

@@ -11,6 +11,7 @@ import pandas as pd
 from filelock import FileLock
 
 from mk11.data.cache import DecodedPixels, Pixels, cached_pixels
+from mk11.data.fold_table import fingerprint, fold_table
 from mk11.data.folds import Folds, FoldSettings, make_folds
 from mk11.data.groups import groups_from_paths
 from mk11.data.index import Index, build_index
@@ -75,7 +76,7 @@ class CellData:
         target_um_per_pixel: float | None,
         generate: Callable[[Path], object] | None = None,
     ) -> None:
-        self.name, self.root, self.layout = name, Path(root), layout
+        self.name, self.root, self.layout = name, Path(root).expanduser().absolute(), layout
         self.file = None if file is None else _csv_file(Path(file), self.root)
         self.csv_format = CsvFormat(columns, path_format)
         self.um_per_pixel, self.group_regex, self.label_map = um_per_pixel, group_regex, label_map
@@ -85,11 +86,6 @@ class CellData:
         self.cache, self.work_dir, self.threads = cache, None if work_dir is None else Path(work_dir), threads
         self.resize, self.target_um_per_pixel = resize, target_um_per_pixel
         self.generate = generate
-        for key, choices in CHOICES.items():
-            if getattr(self, key) not in choices:
-                raise UserError(
-                    f"data.{key} must be one of {', '.join(choices)}, but is {getattr(self, key)}"
-                )
 
     def fold(self, fold: int) -> Fold:
         """Fold number `fold`, indexed, split, checked and decoded; what a file remembers is not done again.
@@ -102,7 +98,7 @@ class CellData:
             raise UserError(f"fold must be one of {', '.join(map(str, folds.splits))}, but is {fold}")
         relabelled = self.labelled()
         images, conflicts = resolve_conflicts(relabelled.images, on_conflict=self.on_conflict)
-        table = _table(images, folds.splits[fold], relabelled.classes, self.name)
+        table = fold_table(images, folds.splits[fold], relabelled.classes, self.name)
         check_splits(table, relabelled.classes, fold)
         leaks = check_leaks(table, on_leak=self._leak_policy(folds, table), fold=fold)
         warnings = list(folds.warnings)
@@ -130,6 +126,7 @@ class CellData:
 
     @cached_property
     def _indexed(self) -> tuple[Index, Folds]:
+        self._check()
         if self.generate is not None and not (self.root / "cells.csv").exists():  # it is written last
             self.generate(self.root)
         listing = list_files(root=self.root, layout=self.layout, file=self.file, csv_format=self.csv_format)
@@ -143,6 +140,14 @@ class CellData:
             )
             return index, make_folds(index, self.fold_settings, self.folder)
 
+    def _check(self) -> None:
+        """Refuse settings that no data could make right; not when made, as instantiate() wraps errors."""
+        for key, choices in CHOICES.items():
+            if (value := getattr(self, key)) not in choices:
+                raise UserError(f"data.{key} must be one of {', '.join(choices)}, but is {value}")
+        if self.um_per_pixel is not None and not self.um_per_pixel > 0:
+            raise UserError(f"data.um_per_pixel must be above 0, but is {self.um_per_pixel}")
+
     def _leak_policy(self, folds: Folds, table: pd.DataFrame) -> str:
         """`auto` stops, except where nobody can mend it: published folds whose patients are unknown."""
         if self.on_leak != "auto":
@@ -152,11 +157,7 @@ class CellData:
     def _pixels(self, index: Index, table: pd.DataFrame) -> Pixels:
         if not self.cache:
             return DecodedPixels(tuple(table["path"]))
-        listing = (
-            self.layout
-            if self.file is None
-            else hashlib.blake2b(str(self.file).encode(), digest_size=4).hexdigest()
-        )
+        listing = hashlib.blake2b(f"{self.layout} {self.file}".encode(), digest_size=3).hexdigest()
         return cached_pixels(
             images=index.images, rows=table, folder=self.folder, listing=listing, threads=self.threads
         )
@@ -172,29 +173,3 @@ class DrawnCells(CellData):
 def _csv_file(file: Path, root: Path) -> Path:
     """`data.file` as the user may mean it: relative to the root, or to where the command runs."""
     return root / file if (root / file).exists() else file
-
-
-def _table(images: pd.DataFrame, split: pd.Series, classes: tuple[str, ...], name: str) -> pd.DataFrame:
-    table = images.assign(
-        split=split.loc[images.index],
-        label=images["subtype"].map({subtype: label for label, subtype in enumerate(classes)}),
-        source=images["source"].replace("", name),
-    )
-    return table[table["split"] != ""].reset_index(drop=True)
-
-
-def fingerprint(table: pd.DataFrame) -> str:
-    """16 hex digits over what a fold consists of, whatever the order of rows and the names of files."""
-    scale = table["um_per_pixel"].map("{:.6g}".format)
-    told = (
-        table["content_hash"]
-        + "\t"
-        + table["subtype"]
-        + "\t"
-        + table["group"]
-        + "\t"
-        + scale
-        + "\t"
-        + table["split"]
-    )
-    return hashlib.blake2b("\n".join(sorted(told)).encode(), digest_size=8).hexdigest()

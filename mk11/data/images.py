@@ -10,7 +10,7 @@ from PIL import Image
 
 from mk11.errors import UserError
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 WITH_ALPHA = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 NO_COLOUR_SCALE = frozenset({"I", "F"})  # 32-bit numbers: nothing says which value is white
 

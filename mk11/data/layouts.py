@@ -68,7 +68,7 @@ def _with_defaults(listing: pd.DataFrame, root: Path) -> pd.DataFrame:
     }
     for column in [name for name in defaults if name not in listing]:
         listing[column] = defaults[column]
-    listing["path"] = [str(root / name) for name in listing["id"]]
+    listing["path"] = [os.path.join(root, name) for name in listing["id"]]
     return listing[["id", "path", "subtype", "group", "source", "um_per_pixel", "fold", "split"]]
 
 
@@ -158,13 +158,16 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _images(folder: Path) -> Iterator[str]:
-    """Image files below `folder`, as sorted relative paths."""
+    """Image files below `folder`, as sorted relative paths (text: pathlib takes seconds for 50,000 files)."""
     for current, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not _hidden(name))
-        images = sorted(
-            name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES and not _hidden(name)
-        )
-        yield from ((Path(current, name).relative_to(folder)).as_posix() for name in images)
+        below = os.path.relpath(current, folder).replace(os.sep, "/")
+        prefix = "" if below == "." else f"{below}/"
+        yield from (prefix + name for name in sorted(names) if _is_image(name))
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES) and not _hidden(name)
 
 
 def _hidden(name: str) -> bool:

@@ -1,5 +1,6 @@
 """A table of cells (CSV) that a user brings: image, subtype and, if known, patient and scale."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def _check(table: pd.DataFrame, file: Path, root: Path) -> None:
     twice = table.loc[table["id"].duplicated(), "id"]
     if len(twice):
         raise UserError(f"{file} must name each image once, but names {twice.iloc[0]} again")
-    missing = [name for name in table["id"] if not (root / name).is_file()]
+    missing = [name for name in table["id"] if not os.path.isfile(os.path.join(root, name))]
     if missing:
         raise UserError(
             f"{file} must name images under {root}, but {len(missing)} of {len(table)} are not there, "

@@ -37,7 +37,17 @@ def prediction_table(
         classes: Their names.
         fold: Which fold was tested.
         checkpoint: best or last.
+
+    Raises:
+        UserError: The checkpoint's probabilities are not finite: its training had diverged.
     """
+    broken = ~np.isfinite(probabilities).all(axis=1)
+    if broken.any():
+        raise UserError(
+            f"the probabilities of the {checkpoint} checkpoint must be finite, but are not for "
+            f"{broken.sum()} of {len(rows)} images, such as "
+            f"{cells.loc[rows[broken][0], 'id']}: training has diverged"
+        )
     known = ["id", "content_hash", "group", "split", "label", "subtype"]
     table = cells.loc[rows, known].reset_index(drop=True).assign(fold=fold, checkpoint=checkpoint)
     scores = pd.DataFrame(probabilities.astype(np.float32), columns=probability_columns(classes))
@@ -66,7 +76,8 @@ def read_predictions(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     try:
         table = pq.read_table(path)
         classes = tuple(json.loads(table.schema.metadata[CLASSES_KEY]))
-    except (OSError, pa.ArrowException, KeyError, TypeError) as error:
+        table = table.select([*COLUMNS, *probability_columns(classes)])
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} must be a table of predictions of a run, but is not: {error}") from error
     return table.to_pandas(), classes
 
@@ -92,8 +103,8 @@ def best_validation(history: pd.DataFrame) -> dict[str, dict[str, float | int]]:
     """
     best: dict[str, dict[str, float | int]] = {}
     for name in (*OVERALL, "loss"):
-        values = history[f"val/{name}"].dropna()
-        if len(values):
-            place = values.idxmin() if name == "loss" else values.idxmax()
-            best[name] = {"value": float(values[place]), "epoch": int(history.loc[place, "epoch"])}
+        values = history.get(f"val/{name}", pd.Series(dtype=float)).to_numpy(float)
+        if not np.isnan(values).all():
+            place = np.nanargmin(values) if name == "loss" else np.nanargmax(values)
+            best[name] = {"value": float(values[place]), "epoch": int(history["epoch"].iloc[place])}
     return best

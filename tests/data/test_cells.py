@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,20 @@ def test_a_fold_that_does_not_exist_is_refused(class_folders, cell_data, fold):
 @pytest.mark.parametrize("key", ["on_leak", "on_conflict", "on_bad_image"])
 def test_an_unknown_policy_is_refused(class_folders, cell_data, key):
     with pytest.raises(UserError, match=rf"data\.{key} must be one of .*, but is maybe"):
-        cell_data(class_folders, **{key: "maybe"})
+        cell_data(class_folders, **{key: "maybe"}).fold(0)
+
+
+def test_a_scale_must_be_positive(class_folders, cell_data):
+    with pytest.raises(UserError, match=r"data\.um_per_pixel must be above 0, but is -0\.1"):
+        cell_data(class_folders, um_per_pixel=-0.1).fold(0)
+
+
+def test_paths_hold_wherever_the_command_runs(class_folders, cell_data, monkeypatch, tmp_path):
+    monkeypatch.chdir(class_folders.parent)
+    fold = cell_data("cells", cache=False).fold(0)
+    monkeypatch.chdir(tmp_path)
+    assert all(Path(path).is_absolute() for path in fold.table["path"])
+    assert fold.pixels[0].size > 0
 
 
 def test_without_a_cache_the_pixels_are_the_same(class_folders, cell_data):

@@ -1,5 +1,7 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mk11.errors import UserError
@@ -62,6 +64,46 @@ def test_a_foreign_table_is_refused(tmp_path):
         read_predictions(tmp_path / "a.parquet")
 
 
+@pytest.mark.parametrize("told", [b'["a"]', b"{not JSON", b"3"])
+def test_a_table_that_only_claims_to_be_one_is_refused(tmp_path, told):
+    foreign = pa.table({"id": ["x"]}).replace_schema_metadata({b"mk11.classes": told})
+    pq.write_table(foreign, tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=r"a\.parquet must be a table of predictions"):
+        read_predictions(tmp_path / "a.parquet")
+
+
+def test_every_truncation_is_refused(cells, tmp_path):
+    path = tmp_path / "predictions.parquet"
+    write_predictions(path, table(cells, "test", "best")[0], CLASSES)
+    whole = path.read_bytes()
+    for length in (0, 4, len(whole) // 2, len(whole) - 9, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(UserError, match=r"predictions\.parquet must be"):
+            read_predictions(path)
+
+
+def test_a_failed_write_leaves_the_file_before_and_no_other(cells, tmp_path, monkeypatch):
+    path = tmp_path / "predictions.parquet"
+    predictions, _ = table(cells, "test", "best")
+    write_predictions(path, predictions, CLASSES)
+
+    def half(written, where, **_):
+        where.write_bytes(b"PAR1 half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(pq, "write_table", half)
+    with pytest.raises(OSError, match="disk full"):
+        write_predictions(path, predictions, CLASSES)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    pd.testing.assert_frame_equal(read_predictions(path)[0], predictions)
+
+
+def test_a_diverged_checkpoint_is_named(cells):
+    scores = np.array([[0.2, 0.3, 0.5], [np.nan] * 3], np.float32)
+    with pytest.raises(UserError, match=r"the last checkpoint must be finite.* 1 of 2 images, such as"):
+        prediction_table(cells, np.array([4, 5]), scores, CLASSES, fold=0, checkpoint="last")
+
+
 def test_metrics_are_those_of_each_checkpoint_and_split(cells):
     parts = {
         (split, checkpoint): table(cells, split, checkpoint, seed=index)
@@ -85,3 +127,8 @@ def test_each_metric_has_its_own_best_epoch_and_the_loss_its_lowest():
     assert best["accuracy"] == {"value": 0.9, "epoch": 0}
     assert best["loss"] == {"value": 1.0, "epoch": 2}
     assert "auroc_macro" not in best
+
+
+def test_of_equal_epochs_the_first_is_the_best_and_a_metric_not_recorded_is_left_out():
+    history = pd.DataFrame({"epoch": [0, 1, 2], "val/pr_auc": [0.2, 0.4, 0.4]})
+    assert best_validation(history) == {"pr_auc": {"value": 0.4, "epoch": 1}}

@@ -1,6 +1,6 @@
 """What each kind of cell looks like, in micrometres: the eleven MK-11 subtypes and the cells around them."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class Kind:
         nucleus: nuclear area as a share of the cell's.
         arrangement: of the lobes: round, lobed (a cluster), wreath (a ring) or separate (round nuclei).
         lobes: how many, both ends included.
-        indentation: depth of the dents in an outline that is not lobed, share of the nucleus' radius.
+        indentation: dents in the outline of the nucleus, 0 smooth, 1 deep.
         chromatin: 0 fine and even, 1 coarse clumps.
         density: depth of the nucleus' stain, 1 = usual.
         nucleoli: how many pale spots in the nucleus.
@@ -39,7 +39,7 @@ class Kind:
     limits: Range = (0.0, 100.0)
     arrangement: tuple[str, ...] = ("round",)
     lobes: Range = (1, 1)
-    indentation: Range = (0.0, 0.1)
+    indentation: Range = (0.0, 0.3)
     chromatin: Range = (0.5, 1.0)
     density: Range = (0.85, 1.15)
     nucleoli: Range = (0, 0)
@@ -47,7 +47,7 @@ class Kind:
     granules: Range = (0.25, 0.65)
     clusters: Range = (0.0, 0.12)
     depletion: Range = (0.0, 0.2)
-    vacuoles: Range = (0, 1)
+    vacuoles: Range = (0, 3)
     proplatelets: Range = (0, 0)
     blebs: Range = (0, 2)
     wisps: Range = (-1.0, -1.0)
@@ -85,53 +85,77 @@ class Anatomy:
         return self.wisps >= 0
 
 
-SUBTYPES: dict[str, Kind] = {
-    "MK-blast": Kind(
-        diameter=(10, 20), nucleus=(0.62, 0.88), indentation=(0.0, 0.22), chromatin=(0.0, 0.4),
-        density=(0.75, 1.05), nucleoli=(0, 3), basophilia=(0.5, 1.0), granules=(0.0, 0.2), clusters=(0, 0),
-        depletion=(0.0, 0.1), blebs=(0, 5),
+GRANULAR = Kind(
+    diameter=(22, 46), nucleus=(0.2, 0.45), arrangement=("lobed",), lobes=(2, 7), basophilia=(0.0, 0.3),
+    granules=(0.4, 1.0), clusters=(0.12, 0.6), vacuoles=(0, 2),
+)  # fmt: skip
+AGRANULAR = replace(GRANULAR, granules=(0.0, 0.15), clusters=(0.0, 0.0), depletion=(0.0, 0.35))
+CYTOPLASM = Kind(
+    diameter=(18, 42), nucleus=(0.2, 0.48), arrangement=("round", "lobed", "lobed"), lobes=(2, 6),
+    granules=(0.1, 0.6), clusters=(0.0, 0.2),
+)  # fmt: skip
+
+# Each cell of a subtype follows one of its kinds, all equally likely.
+SUBTYPES: dict[str, tuple[Kind, ...]] = {
+    "MK-blast": (
+        Kind(
+            diameter=(10, 20), nucleus=(0.6, 0.85), indentation=(0.0, 0.5), chromatin=(0.0, 0.4),
+            density=(0.75, 1.05), nucleoli=(0, 3), basophilia=(0.5, 1.0), granules=(0.0, 0.2), clusters=(0, 0),
+            depletion=(0.0, 0.1), blebs=(0, 6),
+        ),
     ),
-    "Pro-MK": Kind(
-        diameter=(15, 30), nucleus=(0.45, 0.72), arrangement=("round", "lobed"), lobes=(2, 3),
-        indentation=(0.1, 0.35), chromatin=(0.1, 0.6), density=(0.75, 1.05), nucleoli=(0, 2),
-        basophilia=(0.35, 0.85), granules=(0.05, 0.4), clusters=(0.0, 0.1), blebs=(0, 4),
+    "Pro-MK": (
+        Kind(
+            diameter=(15, 30), nucleus=(0.42, 0.7), arrangement=("round", "lobed"), lobes=(2, 3),
+            indentation=(0.4, 1.0), chromatin=(0.1, 0.6), density=(0.75, 1.05), nucleoli=(0, 2),
+            basophilia=(0.35, 0.85), granules=(0.05, 0.4), clusters=(0.0, 0.1), blebs=(0, 4),
+        ),
     ),
-    "G-MK": Kind(
-        diameter=(22, 46), nucleus=(0.2, 0.45), arrangement=("lobed",), lobes=(2, 7), basophilia=(0.0, 0.3),
-        granules=(0.4, 1.0), clusters=(0.15, 0.6), vacuoles=(0, 2),
+    "G-MK": (GRANULAR, GRANULAR, GRANULAR, AGRANULAR),
+    "PP-MK": (
+        Kind(
+            diameter=(20, 42), nucleus=(0.2, 0.45), arrangement=("lobed",), lobes=(2, 7), granules=(0.3, 0.9),
+            clusters=(0.0, 0.3), proplatelets=(2, 9), blebs=(1, 7), wobble=(0.06, 0.14),
+        ),
     ),
-    "PP-MK": Kind(
-        diameter=(20, 42), nucleus=(0.2, 0.45), arrangement=("lobed",), lobes=(2, 7),
-        granules=(0.3, 0.9), clusters=(0.0, 0.3), proplatelets=(2, 9), blebs=(1, 7), wobble=(0.06, 0.14),
+    "NN-MK": (
+        Kind(
+            diameter=(11, 26), nucleus=(1, 1), arrangement=("round", "lobed", "lobed"), lobes=(2, 5),
+            indentation=(0.1, 0.8), chromatin=(0.5, 1.0), density=(1.0, 1.4), wisps=(0.0, 0.6),
+        ),
     ),
-    "NN-MK": Kind(
-        diameter=(11, 26), nucleus=(1, 1), arrangement=("round", "lobed", "lobed"), lobes=(2, 5),
-        indentation=(0.05, 0.25), chromatin=(0.5, 1.0), density=(1.0, 1.4), wisps=(0.0, 0.6),
+    "N-MK": (
+        Kind(diameter=(17, 40), nucleus=(0.16, 0.45), indentation=(0.0, 0.6), basophilia=(0.0, 0.35)),
     ),
-    "N-MK": Kind(
-        diameter=(17, 40), nucleus=(0.16, 0.45), indentation=(0.0, 0.25), basophilia=(0.0, 0.35),
+    "S-MK": (
+        Kind(
+            diameter=(10, 18), limits=(10, 18), nucleus=(0.25, 0.6), indentation=(0.0, 0.6),
+            basophilia=(0.0, 0.4), blebs=(0, 4),
+        ),
     ),
-    "S-MK": Kind(
-        diameter=(10, 18), limits=(10, 18), nucleus=(0.25, 0.6), indentation=(0.0, 0.25),
-        basophilia=(0.0, 0.4),
+    "MMK": (
+        Kind(
+            diameter=(7, 11.9), limits=(6.5, 11.9), nucleus=(0.35, 0.75),
+            arrangement=("round", "round", "lobed"), lobes=(2, 2), indentation=(0.0, 0.6), chromatin=(0.6, 1.0),
+            density=(0.9, 1.25), basophilia=(0.0, 0.45), blebs=(0, 5),
+        ),
     ),
-    "MMK": Kind(
-        diameter=(7, 11.9), limits=(6.5, 11.9), nucleus=(0.4, 0.8), arrangement=("round", "round", "lobed"),
-        lobes=(2, 2), indentation=(0.0, 0.25), chromatin=(0.6, 1.0), density=(0.95, 1.3),
-        basophilia=(0.0, 0.45), granules=(0.15, 0.7), blebs=(0, 5),
+    "MN-MK": (
+        Kind(
+            diameter=(20, 46), nucleus=(0.18, 0.4), arrangement=("separate",), lobes=(3, 7),
+            indentation=(0.0, 0.2), basophilia=(0.0, 0.35),
+        ),
     ),
-    "MN-MK": Kind(
-        diameter=(20, 46), nucleus=(0.16, 0.36), arrangement=("separate",), lobes=(3, 7),
-        basophilia=(0.0, 0.35),
+    "HL-MK": (
+        Kind(
+            diameter=(40, 56), limits=(40, 60), nucleus=(0.25, 0.45), arrangement=("lobed", "wreath"),
+            lobes=(9, 16), clusters=(0.0, 0.3),
+        ),
     ),
-    "HL-MK": Kind(
-        diameter=(40, 56), limits=(40, 60), nucleus=(0.25, 0.45), arrangement=("lobed", "wreath"),
-        lobes=(9, 16), clusters=(0.0, 0.3),
-    ),
-    "CA-MK": Kind(
-        diameter=(18, 42), nucleus=(0.2, 0.5), arrangement=("round", "lobed", "lobed"), lobes=(2, 6),
-        basophilia=(0.1, 0.8), granules=(0.0, 0.35), clusters=(0.0, 0.1), depletion=(0.25, 0.85),
-        vacuoles=(0, 14),
+    "CA-MK": (
+        replace(CYTOPLASM, vacuoles=(4, 16)),
+        replace(CYTOPLASM, depletion=(0.45, 0.9), granules=(0.0, 0.4)),
+        replace(CYTOPLASM, basophilia=(0.4, 0.9), granules=(0.0, 0.4), clusters=(0.0, 0.0)),
     ),
 }  # fmt: skip
 
@@ -144,7 +168,7 @@ BYSTANDERS: dict[str, Kind] = {
     "erythroblast": Kind(
         diameter=(8, 13), nucleus=(0.3, 0.6), chromatin=(0.8, 1.0), density=(1.2, 1.5),
         basophilia=(0.1, 0.8), granules=(0, 0), clusters=(0, 0), depletion=(0, 0), blebs=(0, 0),
-        indentation=(0, 0.05), wobble=(0.01, 0.04),
+        indentation=(0, 0.1), wobble=(0.01, 0.04),
     ),
     "granulocyte": Kind(
         diameter=(11, 15), nucleus=(0.25, 0.4), arrangement=("lobed", "wreath"), lobes=(3, 5),

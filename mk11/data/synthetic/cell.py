@@ -1,6 +1,6 @@
 """A single cell as amounts of stain: cytoplasm with its granules and holes, and the nucleus in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -43,7 +43,7 @@ def draw_cell(anatomy: Anatomy, generator: np.random.Generator) -> DrawnCell:
     body = filled(points, side)
     extensions = discs(_extensions(anatomy, points, generator), side)
     cover = cv2.GaussianBlur(np.maximum(body, extensions), (0, 0), 0.8)
-    nucleus = Nucleus(nucleus.mask * soft_step(body, 0.5, 0.5), nucleus.creases)
+    nucleus = replace(nucleus, mask=nucleus.mask * soft_step(body, 0.5, 0.5))
     amounts = _cytoplasm(anatomy, cover, nucleus.mask, generator)
     amounts *= 1 - nucleus.mask
     amounts[NUCLEAR] = _chromatin(anatomy, nucleus, generator)
@@ -102,7 +102,8 @@ def _cytoplasm(anatomy: Anatomy, cover: Plane, nucleus: Plane, generator: np.ran
     amounts[BASOPHILIC] = (0.12 + 0.95 * anatomy.basophilia) * thickness * (
         1 + 0.15 * noise(generator, shape, 1.5)
     )
-    amounts[GRANULE] = _granules(anatomy, generator, shape) * (1 - 0.9 * pale) * thickness
+    granules = _granules(anatomy, generator, shape) * soft_step(depth, 1, 5)  # the outermost rim is clear
+    amounts[GRANULE] = granules * (1 - 0.9 * pale) * thickness
     return amounts * (1 - 0.9 * _vacuoles(anatomy, cover * (1 - nucleus), generator))
 
 
@@ -133,7 +134,7 @@ def _chromatin(anatomy: Anatomy, nucleus: Nucleus, generator: np.random.Generato
     clumps = anatomy.chromatin * 0.24 * noise(generator, shape, 3)
     fine = (0.10 + 0.06 * anatomy.chromatin) * noise(generator, shape, 1.2)
     level = (0.72 + 0.22 * anatomy.chromatin) * anatomy.density
-    amount = level * np.maximum(1 + clumps + fine, 0.35) * (1 - 0.4 * nucleus.creases)
+    amount = level * np.maximum(1 + clumps + fine, 0.35) * (1 - 0.4 * nucleus.creases + 0.12 * nucleus.rim)
     if anatomy.nucleoli:
         amount *= 1 - 0.35 * _nucleoli(anatomy, nucleus.mask, generator)
     return amount * nucleus.mask

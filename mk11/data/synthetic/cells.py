@@ -69,7 +69,9 @@ def draw_picture(
     subtype: str, patient: Patient, generator: np.random.Generator
 ) -> tuple[UInt8[np.ndarray, "height width 3"], DrawnCell]:
     """One cell of `subtype` near the middle of a picture that is 1.1 to 2.2 times as wide, and the cell."""
-    cell = draw_cell(draw_anatomy(SUBTYPES[subtype], generator, size=patient.size), generator)
+    kinds = SUBTYPES[subtype]
+    kind = kinds[generator.integers(len(kinds))]
+    cell = draw_cell(draw_anatomy(kind, generator, size=patient.size), generator)
     side = float(np.clip(2 * cell.radius * generator.uniform(*MARGIN), *SIDES))
     height, width = (round(side * generator.uniform(0.92, 1.08)) for _ in range(2))
     scene = Scene(height, width, patient)

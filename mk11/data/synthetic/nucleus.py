@@ -9,18 +9,22 @@ from mk11.data.synthetic.anatomy import Anatomy
 from mk11.data.synthetic.texture import Plane, noise, soft_step
 
 GOLDEN_ANGLE = np.pi * (3 - 5**0.5)
-ROOM = 0.92  # of the cell's radius: how far out a nucleus may reach
+BENDS = (3, 6, 12, 20)  # pixels: grains of the noise that bends outlines
+ROOM = 0.9  # of the cell's radius: how far out a nucleus may reach
 NEVER = -1e3  # pixels outside
+GAP = 0.3  # mean radii between two separate nuclei
 
 Circles = Float[np.ndarray, "lobes 3"]
+Radii = Float[np.ndarray, " lobes"]
 
 
 @dataclass(frozen=True)
 class Nucleus:
-    """`mask` from 0 to 1, and `creases` where lobes meet, from 0 to 1."""
+    """`mask`, `creases` where lobes meet, and `rim` along the outline, each from 0 to 1."""
 
     mask: Plane
     creases: Plane
+    rim: Plane
 
 
 def draw_nucleus(anatomy: Anatomy, generator: np.random.Generator, side: int, radius: float) -> Nucleus:
@@ -43,36 +47,40 @@ def _lobes(anatomy: Anatomy, generator: np.random.Generator) -> Circles:
     count = anatomy.lobes
     place = {"round": _cluster, "lobed": _cluster, "wreath": _wreath, "separate": _scattered}
     radii = generator.uniform(0.8, 1.15, count)
-    centres = place[anatomy.arrangement](generator, count)
+    centres = place[anatomy.arrangement](generator, radii)
     circles = np.column_stack([centres, radii])
     circles[:, :2] -= circles[:, :2].mean(axis=0)
     return circles
 
 
-def _cluster(generator: np.random.Generator, count: int) -> Float[np.ndarray, "lobes 2"]:
+def _cluster(generator: np.random.Generator, radii: Radii) -> Float[np.ndarray, "lobes 2"]:
     """Packed as seeds of a sunflower, so that neighbours overlap."""
-    order = np.arange(count)
+    order = np.arange(len(radii))
     distance = 0.82 * np.sqrt(order + 0.4)
     angle = GOLDEN_ANGLE * order + generator.uniform(0, 2 * np.pi)
     centres = distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
-    return centres + generator.normal(0, 0.15, (count, 2))
+    return centres + generator.normal(0, 0.15, (len(radii), 2))
 
 
-def _wreath(generator: np.random.Generator, count: int) -> Float[np.ndarray, "lobes 2"]:
+def _wreath(generator: np.random.Generator, radii: Radii) -> Float[np.ndarray, "lobes 2"]:
     """On a ring with a gap, neighbours overlapping."""
+    count = len(radii)
     step = 2 * np.pi * generator.uniform(0.75, 1.0) / count
     angle = step * np.arange(count) + generator.uniform(0, 2 * np.pi) + generator.normal(0, 0.1 * step, count)
     ring = 1.25 / (2 * np.sin(step / 2)) * generator.normal(1, 0.08, count)
     return ring[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
 
 
-def _scattered(generator: np.random.Generator, count: int) -> Float[np.ndarray, "lobes 2"]:
-    """Apart from each other: the gap between two is at least a quarter of a radius."""
-    centres = np.zeros((count, 2))
-    for lobe in range(count):
-        placed, spread = centres[:lobe], 1.6
-        while lobe and np.linalg.norm(placed - centres[lobe], axis=1).min() < 2.55:
-            spread *= 1.04
+def _scattered(generator: np.random.Generator, radii: Radii) -> Float[np.ndarray, "lobes 2"]:
+    """Apart from each other: the gap between two is at least GAP radii."""
+    centres = np.zeros((len(radii), 2))
+    for lobe in range(1, len(radii)):
+        spread = 1.3
+        centres[lobe] = generator.normal(0, spread, 2)
+        while (
+            np.linalg.norm(centres[:lobe] - centres[lobe], axis=1) < radii[:lobe] + radii[lobe] + GAP
+        ).any():
+            spread *= 1.01
             centres[lobe] = generator.normal(0, spread, 2)
     return centres
 
@@ -95,9 +103,9 @@ def _rendered(circles: Circles, anatomy: Anatomy, generator: np.random.Generator
     equal, two lobes meet.
     """
     size = float(circles[:, 2].mean())
-    bend = size * (0.06 + anatomy.indentation)
+    bend = size * (0.05 + 0.25 * anatomy.indentation)
     axis = np.arange(side, dtype=np.float32) - (side - 1) / 2
-    grain = 12 if size > 16 else 6
+    grain = min(BENDS, key=lambda grain: abs(grain - 0.55 * size))
     x = axis[None] + np.float32(bend) * noise(generator, (side, side), grain)
     y = axis[:, None] + np.float32(bend) * noise(generator, (side, side), grain)
     first = np.full((side, side), NEVER, np.float32)
@@ -110,4 +118,4 @@ def _rendered(circles: Circles, anatomy: Anatomy, generator: np.random.Generator
         first = first + np.maximum(0.3 * size - (first - second), 0) ** 2 / (1.2 * size)
     mask = soft_step(first, -0.6, 1.2)
     creases = (1 - soft_step(first - second, 0, 0.22 * size)) * soft_step(second, 0.05 * size, 0.3 * size)
-    return Nucleus(mask, creases)
+    return Nucleus(mask, creases, mask * (1 - soft_step(first, 0.5, 3.0)))

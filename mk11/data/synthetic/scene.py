@@ -9,7 +9,7 @@ from jaxtyping import Float32, UInt8
 from mk11.data.synthetic.anatomy import UM_PER_PIXEL
 from mk11.data.synthetic.cell import DrawnCell
 from mk11.data.synthetic.stain import BASOPHILIC, GRANULE, HAEMOGLOBIN, PINK, Amounts, Patient, transmitted
-from mk11.data.synthetic.texture import Plane, filled, noise, noise_tile, outline, soft_step
+from mk11.data.synthetic.texture import Plane, filled, noise, outline, soft_step
 
 RED_CELLS = 48  # different ones
 RED_CELL_SIDE = 48  # pixels
@@ -134,11 +134,9 @@ def _uneven(shape: tuple[int, int], generator: np.random.Generator) -> Plane:
     return (1 + np.float32(down) * rows[:, None] + np.float32(right) * columns[None]).astype(np.float32)
 
 
-def _sensor_noise(shape: tuple[int, int], generator: np.random.Generator) -> Float32[np.ndarray, "height width 3"]:
-    """Noise of 1 to 3 grey levels, in part common to the three colours."""
+def _sensor_noise(
+    shape: tuple[int, int], generator: np.random.Generator
+) -> Float32[np.ndarray, "height width 3"]:
+    """Noise of 1 to 3 grey levels."""
     strength = np.float32(generator.uniform(1.0, 3.0))
-    top, left = generator.integers(256, size=2)
-    rows, columns = (np.arange(start, start + size) % 512 for start, size in zip((top, left), shape, strict=True))
-    tile = noise_tile(0.5)
-    planes = [tile[np.ix_((rows + shift) % 512, columns)] for shift in (0, 101, 307)]
-    return strength * np.stack(planes, axis=-1)
+    return cv2.merge([strength * noise(generator, shape, 0.5) for _ in range(3)])

@@ -54,7 +54,7 @@ def draw_patient(generator: np.random.Generator, *, name: str) -> Patient:
     return Patient(
         name=name,
         densities=(DENSITIES * strength * hue * each).astype(np.float32),
-        glass=np.minimum(GLASS + generator.normal(0, 7, 3) + generator.normal(0, 4), 253).astype(np.float32),
+        glass=np.minimum(GLASS + generator.normal(0, 4, 3) + generator.normal(0, 5), 253).astype(np.float32),
         size=float(np.clip(generator.normal(1, 0.05), 0.88, 1.12)),
         crowding=generator.uniform(1.0, 9.0),
         red_cell_radius=generator.uniform(3.3, 4.3),
@@ -63,7 +63,14 @@ def draw_patient(generator: np.random.Generator, *, name: str) -> Patient:
 
 
 def transmitted(amounts: Amounts, patient: Patient) -> Float32[np.ndarray, "height width 3"]:
-    """Light that comes through, from 0 to 255 (Beer-Lambert)."""
-    stains, height, width = amounts.shape
-    density = amounts.reshape(stains, -1).T @ -patient.densities
-    return cv2.exp(density).reshape(height, width, 3) * patient.glass
+    """Light that comes through, from 0 to 255 (Beer-Lambert).
+
+    Sums are spelt out: a matrix product may differ in its last bits with the number of threads.
+    """
+    planes = []
+    for glass, densities in zip(patient.glass, patient.densities.T, strict=True):
+        density = amounts[0] * -densities[0]
+        for amount, each in zip(amounts[1:], densities[1:], strict=True):
+            density -= amount * each
+        planes.append(cv2.exp(density) * glass)
+    return cv2.merge(planes)

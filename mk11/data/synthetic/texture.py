@@ -23,16 +23,20 @@ def noise_tile(grain: float) -> Plane:
 
 
 def noise(generator: np.random.Generator, shape: tuple[int, int], grain: float) -> Plane:
-    """A random part of a noise tile, at most 512 pixels a side, turned or mirrored at random."""
+    """A random part of a noise tile, mirrored at random; what is larger than a tile repeats it."""
     top, left = generator.integers(TILE, size=2)
-    part = noise_tile(grain)[top : top + shape[0], left : left + shape[1]]
+    tile = noise_tile(grain)
+    if max(shape) > TILE:
+        tile = np.tile(tile[:TILE, :TILE], (shape[0] // TILE + 2, shape[1] // TILE + 2))
+    part = tile[top : top + shape[0], left : left + shape[1]]
     down, right = generator.choice((-1, 1), size=2)
     return part[::down, ::right]
 
 
 def soft_step(plane: Plane, edge: float, width: float) -> Plane:
     """0 below `edge`, 1 above `edge + width`, a straight ramp between."""
-    return np.clip((plane - np.float32(edge)) * np.float32(1 / width), 0, 1)
+    ramp = plane * np.float32(1 / width) - np.float32(edge / width)
+    return np.minimum(np.maximum(ramp, np.float32(0), out=ramp), np.float32(1), out=ramp)
 
 
 def outline(

@@ -21,7 +21,7 @@ STYLE = {
     "svg.hashsalt": "mk11",  # identifiers from content alone: equal numbers give equal bytes
     "svg.fonttype": "none",  # text stays text: searchable, selectable, small
     "text.parse_math": False,  # a class may be called "$x$"
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],  # whichever the viewer has
+    "font.sans-serif": ["DejaVu Sans", "sans-serif"],  # the second, whatever the viewer has
     "font.size": 7.5,
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
@@ -68,7 +68,7 @@ def page(path: Path, *, width: float, height: float, title: str) -> Iterator[Fig
 
 
 def plain(name: str, *, limit: int) -> str:
-    """`name` on one line, with what XML cannot hold replaced, and at most `limit` characters (middle left out)."""
+    """`name` on one line, with what XML cannot hold replaced, at most `limit` characters: the middle goes."""
     name = " ".join(NOT_IN_XML.sub("\ufffd", name).split())
     if len(name) <= limit:
         return name
@@ -77,7 +77,7 @@ def plain(name: str, *, limit: int) -> str:
 
 
 def thinned(curve: Float[np.ndarray, "points 2"], *, tolerance: float) -> Float[np.ndarray, "kept 2"]:
-    """The points of a curve that matter: none left out is further than `tolerance` from the line (Douglas-Peucker)."""
+    """The points of a curve that matter: the rest is within `tolerance` of their line (Douglas-Peucker)."""
     kept = np.zeros(len(curve), dtype=bool)
     kept[[0, -1]] = True
     spans = [(0, len(curve) - 1)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,9 +16,10 @@ from mk11.evaluation.figures.canvas import GREY, INK, PALE, page, plain
 
 LONGEST_NAME = 30  # characters
 SHADES = LinearSegmentedColormap.from_list("shades", ["#FFFFFF", "#9CC3DE", "#2C7BB6", "#08306B"])
+SMALLEST_FIELD, SMALLEST_MATRIX, GAP = 0.25, 1.5, 0.008  # inches; the gaps are the grid
 FEW = 4  # up to so many classes, names below the matrix are slanted
-SLANTED = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
-UPRIGHT = {"rotation": 90}
+SLANTED: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
+UPRIGHT: dict[str, Any] = {"rotation": 90}
 DARK = 0.6  # from this share of the colour range on, numbers are white
 
 Counts = Int[np.ndarray, "classes classes"]
@@ -31,12 +33,12 @@ def confusion_matrix(
 ) -> None:
     """Draw what each true class (row) was taken for (column, the most probable class).
 
-    Left, images; right, per cent of the row, rounded. Zeros are left blank, and shades grow with the square root so that rare
-    confusions show. Classes without an image have a grey row and no recall.
+    Left, images; right, per cent of the row, rounded. Zeros are left blank, and shades grow with the square
+    root so that rare confusions show. Classes without an image have a grey row and no recall.
     """
     names = [plain(name, limit=LONGEST_NAME) for name in classes]
     counts = counted(probabilities, labels)
-    side = max(1.5, 0.25 * len(names))
+    side = _field(len(names)) * len(names)
     margin = 0.06 * max(map(len, names))
     with page(
         path, width=2 * side + margin + 1.6, height=side + margin + 0.7, title="Confusion matrix"
@@ -65,8 +67,10 @@ def counted(probabilities: Float[np.ndarray, "images classes"], labels: Int[np.n
 def _draw(axes: Axes, values: np.ndarray, texts: Sequence[str], names: Sequence[str], *, top: int) -> None:
     size = len(names)
     norm = PowerNorm(0.5, vmin=0, vmax=top)
+    font = 6 if _field(size) == SMALLEST_FIELD else 7.5
     rows, columns = np.divmod(np.arange(size**2), size)
     axes.add_collection(_squares(axes, columns, rows, colors=SHADES(norm(values.ravel()))))
+    axes.set_facecolor(PALE)
     axes.set(aspect="equal", xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), xlabel="Predicted class")
     axes.set_xticks(range(size), names, **(UPRIGHT if size > FEW else SLANTED))
     axes.tick_params(length=0)
@@ -76,22 +80,27 @@ def _draw(axes: Axes, values: np.ndarray, texts: Sequence[str], names: Sequence[
         weight = "bold" if row == column else "normal"
         if text:
             axes.text(
-                column, row, text, color=color, weight=weight, size=6, ha="center", va="center_baseline"
+                column, row, text, color=color, weight=weight, size=font, ha="center", va="center_baseline"
             )
 
 
+def _field(classes: int) -> float:
+    """Side of a field, inches."""
+    return max(SMALLEST_FIELD, SMALLEST_MATRIX / classes)
+
+
 def _squares(axes: Axes, columns: np.ndarray, rows: np.ndarray, *, colors: np.ndarray) -> PolyCollection:
-    """Unit squares of the matrix as one shape used many times, half the size of a mesh in SVG."""
-    corners = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
+    """The fields of the matrix as one shape used many times, which takes half the bytes of a mesh."""
+    half = 0.5 - GAP / 2 / _field(1 + int(rows.max()))
+    corners = half * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     squares = PolyCollection(
         [corners],
         offsets=np.stack([columns, rows], axis=1),
         offset_transform=axes.transData,
         facecolors=colors,
-        edgecolors=PALE,
-        linewidths=0.3,
+        linewidths=0,
     )
-    squares.set_transform(AffineDeltaTransform(axes.transData))
+    squares.set_transform(AffineDeltaTransform(axes.transData))  # type: ignore[arg-type]
     return squares
 
 
@@ -103,13 +112,18 @@ def _per_cent(share: float) -> str:
 
 def _write_recall(axes: Axes, counts: Counts) -> None:
     right, top = len(counts) - 0.5, -0.5
-    look = {"xycoords": "data", "textcoords": "offset points", "annotation_clip": False, "ha": "right"}
+    look: dict[str, Any] = {
+        "xycoords": "data",
+        "textcoords": "offset points",
+        "annotation_clip": False,
+        "ha": "right",
+    }
     axes.annotate("recall", (right, top), (30, 4), va="bottom", fontweight="bold", **look)
     axes.annotate("images", (right, top), (62, 4), va="bottom", color=GREY, **look)
     for row, (hits, support) in enumerate(zip(counts.diagonal(), counts.sum(axis=1), strict=True)):
         recall = f"{hits / support:.3f}" if support else "\N{EN DASH}"
-        axes.annotate(recall, (right, row), (30, 0), va="center", fontweight="bold", **look)
-        axes.annotate(str(support), (right, row), (62, 0), va="center", color=GREY, **look)
+        axes.annotate(recall, (right, row), (30, 0), va="center_baseline", fontweight="bold", **look)
+        axes.annotate(str(support), (right, row), (62, 0), va="center_baseline", color=GREY, **look)
 
 
 def _shade_absent(axes: Axes, counts: Counts) -> None:

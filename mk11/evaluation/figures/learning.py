@@ -2,6 +2,7 @@
 
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -24,11 +25,11 @@ LOOKS = [
 
 
 def learning_curves(history: pd.DataFrame, path: Path, *, best_epoch: int, monitor: str) -> None:
-    """Draw losses over the learning rate, and beside them every validation metric with its value at the best epoch.
+    """Draw losses above the learning rate; beside them each validation metric, with its best epoch's value.
 
     Args:
-        history: A run's `metrics.csv`: `epoch`, `train/loss`, `val/loss`, `val/<metric>`, `lr`; others are left
-            out, and any but `epoch` may be absent.
+        history: A run's `metrics.csv`: `epoch`, `train/loss`, `val/loss`, `val/<metric>`, `lr`; others are
+            left out, and any but `epoch` may be absent.
         path: The SVG.
         best_epoch: The epoch whose checkpoint is evaluated, as `epoch` counts.
         monitor: The metric that chose it, without `val/`.
@@ -45,11 +46,15 @@ def learning_curves(history: pd.DataFrame, path: Path, *, best_epoch: int, monit
             loss.tick_params(labelbottom=False)
         for axes in figure.axes:
             _mark_epochs(axes, history["epoch"], best_epoch)
+        for axes in (rate or loss, metrics):
+            axes.set_xlabel(f"Epoch (dashed: best, {best_epoch})")
 
 
 def _axes(figure: Figure, *, rate: bool) -> tuple[Axes, Axes | None, Axes]:
-    names = [["loss", "metrics"], ["rate", "metrics"]] if rate else [["loss", "metrics"]]
-    axes = figure.subplot_mosaic(names, height_ratios=[3, 1] if rate else [1], width_ratios=[1, 1.15])
+    names: Any = [["loss", "metrics"], ["rate", "metrics"]] if rate else [["loss", "metrics"]]
+    axes: dict[str, Axes] = figure.subplot_mosaic(
+        names, height_ratios=[3, 1] if rate else [1], width_ratios=[1, 1.15]
+    )
     return axes["loss"], axes.get("rate"), axes["metrics"]
 
 
@@ -64,7 +69,7 @@ def _draw_losses(axes: Axes, history: pd.DataFrame) -> None:
 
 def _draw_metrics(axes: Axes, history: pd.DataFrame, *, best_epoch: int, monitor: str) -> None:
     axes.set_title("Validation metrics")
-    names = [name for name in history if name.startswith("val/") and name not in LOSSES]
+    names = [name for name in map(str, history) if name.startswith("val/") and name not in LOSSES]
     best = history[history["epoch"] == best_epoch]
     looks = cycle(LOOKS)
     # The monitored metric comes first and is drawn last, on top, and thicker.
@@ -85,18 +90,15 @@ def _draw_metrics(axes: Axes, history: pd.DataFrame, *, best_epoch: int, monitor
         )  # fmt: skip
 
 
-def _line(axes: Axes, history: pd.DataFrame, name: str, **look: object) -> None:
+def _line(axes: Axes, history: pd.DataFrame, name: str, **look: Any) -> None:  # noqa: ANN401
     marker = "o" if len(history) <= MARKED else None
-    axes.plot(
-        history["epoch"], history[name], **{"marker": marker, "markersize": 2.5, "linewidth": 1.2, **look}
-    )
+    look = {"marker": marker, "markersize": 2.5, "linewidth": 1.2, **look}
+    axes.plot(history["epoch"], history[name], **look)
 
 
 def _mark_epochs(axes: Axes, epochs: pd.Series, best_epoch: int) -> None:
     margin = max(0.5, 0.02 * (epochs.max() - epochs.min()))
     axes.set_xlim(epochs.min() - margin, epochs.max() + margin)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     axes.grid(axis="y")
     axes.axvline(best_epoch, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-    if axes.get_subplotspec().is_last_row():
-        axes.set_xlabel(f"Epoch (dashed: best, {best_epoch})")

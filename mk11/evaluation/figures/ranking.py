@@ -4,6 +4,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -18,7 +19,7 @@ COLUMNS = 4
 PANEL, TITLE = 1.45, 0.6  # inches
 POINT = 1 / (72 * PANEL)  # a typographic point in units of a panel
 UNSEEN, UNDER_LINE = 0.15 * POINT, 0.45 * POINT  # what the curve and, beneath it, the area's edge may be off
-LINE = {"color": BLUE, "linewidth": 1.2}  # points
+LINE: dict[str, Any] = {"color": BLUE, "linewidth": 1.2}  # points
 FILL = "#D9E8F3"
 WIDTH = 21  # characters of a panel's title
 
@@ -31,8 +32,9 @@ def precision_recall(
 ) -> None:
     """Draw each class's one-vs-rest precision-recall curve; the shaded area is its `pr_auc` (trapezoid).
 
-    A dotted line marks chance, which is the class's share of the images, and a dot the precision and recall of
-    the most probable class, which F1 is computed from. A class without an image has an empty panel.
+    A dotted line marks chance, which is the class's share of the images, and a dot the precision and recall
+    when each image counts as its most probable class, which F1 is computed from. A class without an image
+    has an empty panel.
     """
     metrics = classification_metrics(probabilities, labels, classes)
     rows = math.ceil(len(classes) / COLUMNS)
@@ -50,19 +52,16 @@ def precision_recall(
         _finish(figure, panels, len(classes), columns)
         if metrics["pr_auc"] is not None:
             present = len(classes) - len(metrics["absent"])
-            figure.suptitle(
-                f"Mean PR-AUC {metrics['pr_auc']:.3f} over {present} classes, {len(labels)} images",
-                x=0.01,
-                ha="left",
-            )
+            title = f"Mean PR-AUC {metrics['pr_auc']:.3f} ({present} classes present, {len(labels)} images)"
+            figure.suptitle(title, x=0.01, ha="left", size=8.5)
 
 
-def _title(axes: Axes, name: str, values: dict[str, float | int | None]) -> None:
+def _title(axes: Axes, name: str, values: dict[str, Any]) -> None:
     words = plain(name, limit=2 * WIDTH - 4).replace("_", "_ ")  # lines may break behind an underscore
     lines = [line.replace("_ ", "_") for line in textwrap.wrap(words, WIDTH)]
     axes.set_title("\n".join(lines), pad=13)
     area = "undefined" if values["pr_auc"] is None else f"{values['pr_auc']:.3f}"
-    text = f"PR-AUC {area}, {values['support']} images"
+    text = f"PR-AUC {area}, n = {values['support']}"
     axes.annotate(text, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", color=INK)
 
 
@@ -70,7 +69,7 @@ def _draw(
     axes: Axes,
     scores: Float[np.ndarray, " images"],
     positive: Bool[np.ndarray, " images"],
-    values: dict[str, float | int | None],
+    values: dict[str, Any],
 ) -> None:
     precision, recall, _ = precision_recall_curve(positive, scores)
     curve = thinned(np.stack([recall, precision], axis=1), tolerance=UNSEEN)

@@ -1,5 +1,6 @@
 """What a run does around its steps: reseed, keep the history, keep the last and the best checkpoint."""
 
+import math
 import random
 import shutil
 import time
@@ -13,6 +14,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.callbacks.checkpoint import Checkpoint
 from torch import Tensor
 
+from mk11.errors import UserError
 from mk11.files import replacing
 from mk11.runs.folder import RunFolder
 
@@ -126,6 +128,7 @@ class BestAndLast(Checkpoint):
 
     def __init__(self, folder: RunFolder, *, monitor: str) -> None:
         self.folder = folder
+        self.monitor = monitor
         self.key = f"val/{monitor}"
         self.sign = 1.0 if monitor_mode(monitor) == "max" else -1.0
         self.best_score: float | None = None
@@ -133,7 +136,10 @@ class BestAndLast(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Save; the best is written before the last, so that a kill between them only repeats the epoch."""
-        best = self._is_best(float(trainer.callback_metrics[self.key]), trainer.current_epoch)
+        score = float(trainer.callback_metrics[self.key])
+        if math.isnan(score):
+            raise UserError(f"monitor={self.monitor} is undefined on the validation images; choose another metric")
+        best = self._is_best(score, trainer.current_epoch)
         if not trainer.is_global_zero:
             trainer.save_checkpoint(self.folder.last)  # takes part in gathering; only rank 0 writes
             return
@@ -146,7 +152,7 @@ class BestAndLast(Checkpoint):
     def _is_best(self, score: float, epoch: int) -> bool:
         better = self.best_score is None or self.sign * score > self.sign * self.best_score
         if better:
-            self.best_score, self.best_epoch = (None if np.isnan(score) else score), epoch
+            self.best_score, self.best_epoch = score, epoch
         return better
 
     def state_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from mk11.evaluation.predictions import read_predictions
 from mk11.files import read_json
@@ -140,7 +141,9 @@ def test_a_run_with_averaged_weights_and_mixing_resumes_exactly(train_in_process
 
 def test_a_finished_run_starts_another(train_in_process):
     _, first = train_in_process()
-    _, second = train_in_process(f"model.weights={first.folder.best}", "epochs=1", "optim.base_lr=1e-8")
+    _, second = train_in_process(
+        f"model.weights={first.folder.best}", "epochs=1", "optim.base_lr=1e-8", "optim.min_lr=0"
+    )
     assert second.identity != first.identity
     assert second.config["model"]["weights"] == str(first.folder.best)
     before, after = weights(first.folder.best), weights(second.folder.best)
@@ -205,6 +208,26 @@ def test_a_mistake_is_told_in_one_sentence(override, told, train_in_process, cap
     assert message.startswith("error: ")
     assert told in message
     assert "Traceback" not in message
+
+
+def test_a_metric_that_the_validation_split_cannot_have_stops_the_run_at_once(train_in_process, tmp_path, capsys):
+    one_class = tmp_path / "one_class_validation"
+    make_published(one_class)
+    with pytest.raises(SystemExit):
+        train_in_process(f"data.root={one_class}", "monitor=auroc_macro")
+    assert "monitor=auroc_macro is undefined" in capsys.readouterr().err
+
+
+def make_published(root):
+    """One published fold whose validation split holds one class only."""
+    generator = np.random.default_rng(0)
+    for split, subtypes in (("train", "ab"), ("val", "a"), ("test", "ab")):
+        for subtype in subtypes:
+            folder = root / "fold_0" / split / subtype
+            folder.mkdir(parents=True)
+            for number in range(16):
+                pixels = generator.integers(0, 255, (32, 32, 3), np.uint8)
+                Image.fromarray(pixels).save(folder / f"{split}{number}.png")
 
 
 def test_a_damaged_checkpoint_is_named_and_left_alone(train_in_process, capsys):

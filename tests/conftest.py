@@ -32,7 +32,9 @@ def make_cells(root, *, per_class=24, patients=6, side=40, seed=0):
         for number in range(per_class):
             y, x = np.mgrid[:side, :side] - side / 2
             inside = (y**2 + x**2) < (side * generator.uniform(0.2, 0.45)) ** 2
-            image = np.where(inside[..., None], colour, (225, 215, 225)) + generator.normal(0, 25, (side, side, 3))
+            image = np.where(inside[..., None], colour, (225, 215, 225)) + generator.normal(
+                0, 25, (side, side, 3)
+            )
             path = f"{subtype}/{number:03d}.png"
             Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(root / path)
             rows.append((path, subtype, f"P{number % patients}"))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 from mk11.data.dataset import CellImages
@@ -36,7 +36,8 @@ def draw_crops(loaders: CellLoaders, path: Path) -> float:
     seconds = (time.perf_counter() - start) / len(chosen)
     evaluated = [plain[position] for position in chosen]
     figure = Figure(figsize=(8.5, 9.6), layout="constrained")
-    upper, lower = figure.subfigures(2, 1)
+    halves = figure.add_gridspec(2, 1)
+    upper, lower = (figure.add_subfigure(half) for half in (halves[0], halves[1]))
     upper.suptitle("training: augmented", fontsize=10)
     for axes, image in zip(_grid(upper), training, strict=False):
         _show(axes, image)
@@ -46,7 +47,7 @@ def draw_crops(loaders: CellLoaders, path: Path) -> float:
         _show(axes, item["image"])
         axes.set_title(str(cell["subtype"]), fontsize=6, pad=1, parse_math=False)
         shape = (int(cell["height"]), int(cell["width"]))
-        _bar(axes, seen_um_per_pixel(loaders.eval_transform.resize, shape, float(cell["um_per_pixel"])))  # type: ignore[attr-defined]
+        _bar(axes, seen_um_per_pixel(loaders.eval_transform.resize, shape, float(cell["um_per_pixel"])))
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
     return seconds
@@ -59,7 +60,7 @@ def seen_um_per_pixel(policy: ShortSide | FixedScale, shape: tuple[int, int], um
     return um_per_pixel * min(shape) / policy.short_side
 
 
-def _grid(figure: Figure) -> list[Axes]:
+def _grid(figure: SubFigure) -> list[Axes]:
     axes = np.ravel(figure.subplots(CROPS // COLUMNS, COLUMNS))
     for each in axes:
         each.set_axis_off()

@@ -25,7 +25,8 @@ def print_start(job: Job) -> None:
     """Say in three lines what begins, on what, and where it goes."""
     images = job.fold.table["split"].value_counts()
     counts = ", ".join(f"{images.get(split, 0)} {split}" for split in ("train", "val", "test"))
-    print(f"{job.cfg.name}/{job.choices['model']} fold {job.cfg.fold} seed {job.cfg.seed}: {counts} images")
+    name = f"{job.cfg.name}/{job.choices['model']} fold {job.cfg.fold} seed {job.cfg.seed}"
+    print(f"{name}: {counts} images")
     print(f"{len(job.fold.classes)} classes, {job.cfg.epochs} epochs, {job.precision} on {device_name()}")
     print(job.folder.path, flush=True)
 
@@ -34,8 +35,8 @@ def print_summary(folder: RunFolder) -> None:
     """Print the final metrics in percent: validation and test of the best epoch, test of the last."""
     metrics, record = read_json(folder.metrics), folder.read()
     title = f"{record['experiment']}/{record['model']} fold {record['fold']} seed {record['seed']}"
-    caption = f"best epoch {metrics['best_epoch'] + 1} of {metrics['epochs']} by val {metrics['monitor']}; in %"
-    table = Table(title=title, caption=caption)
+    best = f"best epoch {metrics['best_epoch'] + 1} of {metrics['epochs']} by val {metrics['monitor']}"
+    table = Table(title=title, caption=f"{best}; in %")
     for column in ("metric", "val", "test", "test, last epoch"):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name in OVERALL:

@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from mk11.cli.job import Job, job_of
+from mk11.cli.plan import print_plan
 from mk11.cli.summary import print_marks, print_start, print_summary
 from mk11.errors import UserError
 from mk11.evaluation.evaluate import evaluate, write_results
@@ -49,15 +50,20 @@ def _train(cfg: DictConfig) -> float | None:
     job.settings, job.precision  # noqa: B018  a mistake in a key is told before images are read
     print_marks(job.fold.marks)
     if cfg.dry:
-        from mk11.cli.plan import print_plan
-
-        return print_plan(job)
-    if rank_zero_only.rank != 0:  # a process that Lightning started for another device
-        return _fit(job, [])
+        print_plan(job)
+        return None
+    if _is_helper():
+        _fit(job, [])
+        return None
     with job.folder.locked():
         if not _finished(job):
             _run(job)
     return read_json(job.folder.metrics)["best_validation"][cfg.monitor]["value"]
+
+
+def _is_helper() -> bool:
+    """Whether Lightning started this process for a further device of a run that another process owns."""
+    return getattr(rank_zero_only, "rank", 0) != 0
 
 
 def _finished(job: Job) -> bool:

@@ -68,8 +68,15 @@ class CellLoaders(pl.LightningDataModule):
             pad=True,
             weights=self.sample_weights,
         )
+        if self.trainer is not None:
+            # With workers the first batches are asked for before Lightning tells the sampler of a resumed epoch.
+            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
         size = device_batch_size(self.batch_size, world_size=world_size, accumulate=self.accumulate)
         return self._loader(cells, sampler, size, drop_last=len(sampler) >= size)
+
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps an epoch; a rest of batches that fills no accumulation makes a step of its own."""
+        return -(-len(self.train_dataloader()) // self.accumulate)
 
     def val_dataloader(self) -> DataLoader[Item]:
         """This device's share of the validation split, every image once over all devices."""

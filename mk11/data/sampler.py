@@ -51,8 +51,9 @@ class EpochSampler(Sampler[tuple[int, int]]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
+        epoch = self.epoch  # of the whole iteration, whatever is set while it runs
         for position in self.global_order()[self.rank :: self.world_size].tolist():
-            yield self.epoch, position
+            yield epoch, position
 
     def __len__(self) -> int:
         return len(range(self.rank, self.total, self.world_size))

@@ -104,7 +104,7 @@ def draw_figures(
 ) -> None:
     """Learning curves, and confusion matrix and precision-recall of the best checkpoint on the test split."""
     folder.figures.mkdir(exist_ok=True)
-    epoch = best_validation(history)[monitor]["epoch"]
+    epoch = int(best_validation(history)[monitor]["epoch"])
     learning_curves(history, folder.figures / "learning_curves.svg", best_epoch=epoch, monitor=monitor)
     test = predictions[(predictions["split"] == "test") & (predictions["checkpoint"] == "best")]
     scores = test[[f"p_{name}" for name in classes]].to_numpy(np.float32)

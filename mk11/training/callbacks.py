@@ -138,7 +138,7 @@ class BestAndLast(Checkpoint):
         """Save; the best is written before the last, so that a kill between them only repeats the epoch."""
         score = float(trainer.callback_metrics[self.key])
         if math.isnan(score):
-            raise UserError(f"monitor={self.monitor} is undefined on the validation images; choose another metric")
+            raise UserError(f"monitor={self.monitor} is undefined on the validation images; choose another")
         best = self._is_best(score, trainer.current_epoch)
         if not trainer.is_global_zero:
             trainer.save_checkpoint(self.folder.last)  # takes part in gathering; only rank 0 writes

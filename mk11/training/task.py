@@ -2,11 +2,11 @@
 
 import math
 from functools import partial
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from jaxtyping import Float
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from timm.data import Mixup
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
@@ -75,7 +75,7 @@ class SubtypeClassifier(pl.LightningModule):
             self.log_dict({f"val/{name}": value for name, value in self.val_metrics.compute().items()})
         self.val_metrics.reset()
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with layer-wise learning rates, warm-up and cosine decay per step."""
         groups = parameter_groups(
             self.network,
@@ -84,15 +84,18 @@ class SubtypeClassifier(pl.LightningModule):
             layer_decay=self.settings.layer_decay,
         )
         optimiser = adamw(groups, betas=self.settings.betas)
-        total = int(self.trainer.estimated_stepping_batches)
+        # Not `trainer.estimated_stepping_batches`: it starts the loader before a resume has set the epoch.
+        total = self.settings.epochs * self.trainer.datamodule.steps_per_epoch()  # type: ignore[attr-defined]
         curve = partial(
             warmup_cosine,
             warmup_steps=round(total * self.settings.warmup_epochs / self.settings.epochs),
             total_steps=total,
             min_ratio=self.settings.min_lr / self.settings.lr,
         )
-        schedule = {"scheduler": LambdaLR(optimiser, curve), "interval": "step"}
-        return {"optimizer": optimiser, "lr_scheduler": schedule}
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": LambdaLR(optimiser, curve), "interval": "step"},
+        }
 
     def _stop_if_not_finite(self, loss: Tensor, rows: Tensor, step: int) -> None:
         value = float(loss.detach())

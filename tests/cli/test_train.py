@@ -98,7 +98,7 @@ def test_stale_redoes_only_what_another_commit_made(train_in_process, capsys):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_family_resumes_to_the_weights_of_an_uninterrupted_run(family, train_in_process, monkeypatch):
-    chosen = (f"model={family}", "epochs=3", "optim.base_lr=1e-3", "name=whole", "optim.layer_decay=0.75")
+    chosen = (f"model={family}", "epochs=3", "optim.base_lr=1e-3", "name=whole", "optim.layer_decay=0.75", "workers=1")
     _, whole = train_in_process(*chosen)
     save = BestAndLast.on_train_epoch_end
 
@@ -121,7 +121,13 @@ def test_each_family_resumes_to_the_weights_of_an_uninterrupted_run(family, trai
 
 
 def test_a_run_with_averaged_weights_and_mixing_resumes_exactly(train_in_process, monkeypatch):
-    chosen = ("epochs=3", "ema_decay=0.9", "mix.mixup_alpha=0.8", "mix.cutmix_alpha=1.0", "model.drop_path=0.2")
+    chosen = (
+        "epochs=3",
+        "ema_decay=0.9",
+        "mix.mixup_alpha=0.8",
+        "mix.cutmix_alpha=1.0",
+        "model.drop_path=0.2",
+    )
     _, whole = train_in_process(*chosen, "name=whole")
     save = BestAndLast.on_train_epoch_end
 
@@ -210,7 +216,9 @@ def test_a_mistake_is_told_in_one_sentence(override, told, train_in_process, cap
     assert "Traceback" not in message
 
 
-def test_a_metric_that_the_validation_split_cannot_have_stops_the_run_at_once(train_in_process, tmp_path, capsys):
+def test_a_metric_that_the_validation_split_cannot_have_stops_the_run_at_once(
+    train_in_process, tmp_path, capsys
+):
     one_class = tmp_path / "one_class_validation"
     make_published(one_class)
     with pytest.raises(SystemExit):

@@ -86,7 +86,7 @@ class Anatomy:
 
 
 GRANULAR = Kind(
-    diameter=(22, 46), nucleus=(0.2, 0.45), arrangement=("lobed",), lobes=(2, 7), basophilia=(0.0, 0.3),
+    diameter=(22, 46), nucleus=(0.2, 0.45), arrangement=("lobed",), lobes=(2, 8), basophilia=(0.0, 0.3),
     granules=(0.4, 1.0), clusters=(0.12, 0.6), vacuoles=(0, 2),
 )  # fmt: skip
 AGRANULAR = replace(GRANULAR, granules=(0.0, 0.15), clusters=(0.0, 0.0), depletion=(0.0, 0.35))
@@ -100,8 +100,8 @@ SUBTYPES: dict[str, tuple[Kind, ...]] = {
     "MK-blast": (
         Kind(
             diameter=(10, 20), nucleus=(0.6, 0.85), indentation=(0.0, 0.5), chromatin=(0.0, 0.4),
-            density=(0.75, 1.05), nucleoli=(0, 3), basophilia=(0.5, 1.0), granules=(0.0, 0.2), clusters=(0, 0),
-            depletion=(0.0, 0.1), blebs=(0, 6),
+            density=(0.75, 1.05), nucleoli=(0, 3), basophilia=(0.5, 1.0), granules=(0.0, 0.2),
+            clusters=(0, 0), depletion=(0.0, 0.1), blebs=(0, 6),
         ),
     ),
     "Pro-MK": (
@@ -115,7 +115,7 @@ SUBTYPES: dict[str, tuple[Kind, ...]] = {
     "PP-MK": (
         Kind(
             diameter=(20, 42), nucleus=(0.2, 0.45), arrangement=("lobed",), lobes=(2, 7), granules=(0.3, 0.9),
-            clusters=(0.0, 0.3), proplatelets=(2, 9), blebs=(1, 7), wobble=(0.06, 0.14),
+            clusters=(0.0, 0.3), proplatelets=(3, 11), blebs=(1, 8), wobble=(0.06, 0.14),
         ),
     ),
     "NN-MK": (
@@ -136,8 +136,8 @@ SUBTYPES: dict[str, tuple[Kind, ...]] = {
     "MMK": (
         Kind(
             diameter=(7, 11.9), limits=(6.5, 11.9), nucleus=(0.35, 0.75),
-            arrangement=("round", "round", "lobed"), lobes=(2, 2), indentation=(0.0, 0.6), chromatin=(0.6, 1.0),
-            density=(0.9, 1.25), basophilia=(0.0, 0.45), blebs=(0, 5),
+            arrangement=("round", "round", "lobed"), lobes=(2, 2), indentation=(0.0, 0.6),
+            chromatin=(0.6, 1.0), density=(0.9, 1.25), basophilia=(0.0, 0.45), blebs=(0, 5),
         ),
     ),
     "MN-MK": (
@@ -153,8 +153,8 @@ SUBTYPES: dict[str, tuple[Kind, ...]] = {
         ),
     ),
     "CA-MK": (
-        replace(CYTOPLASM, vacuoles=(4, 16)),
-        replace(CYTOPLASM, depletion=(0.45, 0.9), granules=(0.0, 0.4)),
+        replace(CYTOPLASM, vacuoles=(5, 20)),
+        replace(CYTOPLASM, depletion=(0.5, 1.0), granules=(0.0, 0.4)),
         replace(CYTOPLASM, basophilia=(0.4, 0.9), granules=(0.0, 0.4), clusters=(0.0, 0.0)),
     ),
 }  # fmt: skip

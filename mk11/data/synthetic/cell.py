@@ -51,9 +51,7 @@ def draw_cell(anatomy: Anatomy, generator: np.random.Generator) -> DrawnCell:
     return DrawnCell(amounts, cover, body, nucleus.mask, radius)
 
 
-def _naked(
-    anatomy: Anatomy, nucleus: Nucleus, generator: np.random.Generator, radius: float
-) -> DrawnCell:
+def _naked(anatomy: Anatomy, nucleus: Nucleus, generator: np.random.Generator, radius: float) -> DrawnCell:
     """A nucleus with at most some wisps of cytoplasm around it."""
     shape = nucleus.mask.shape
     amounts = np.zeros((5, *shape), np.float32)
@@ -78,15 +76,17 @@ def _extensions(
     return np.concatenate(strings)
 
 
-def _proplatelet(start: Float[np.ndarray, " 2"], generator: np.random.Generator) -> Float[np.ndarray, "discs 3"]:
-    """A curved, tapering process with platelet-sized beads, 3 to 9 um long."""
+def _proplatelet(
+    start: Float[np.ndarray, " 2"], generator: np.random.Generator
+) -> Float[np.ndarray, "discs 3"]:
+    """A curved, tapering process with platelet-sized beads, 3 to 11 um long."""
     steps = 24
-    length = min(generator.uniform(3, 9), 0.7 * float(np.hypot(*start)) * UM_PER_PIXEL) / UM_PER_PIXEL
+    length = min(generator.uniform(3, 11), 0.7 * float(np.hypot(*start)) * UM_PER_PIXEL) / UM_PER_PIXEL
     along = np.linspace(0, 1, steps)
     turn = np.arctan2(start[1], start[0]) + generator.normal(0, 0.4) + generator.normal(0, 1.0) * along
     path = start + np.cumsum(np.column_stack([np.cos(turn), np.sin(turn)]), axis=0) * length / steps
-    beads = 0.35 * np.cos(2 * np.pi * (generator.uniform(1, 2.5) * along + generator.uniform()))
-    width = (generator.uniform(0.9, 1.5) * (1 - 0.5 * along) + beads) / UM_PER_PIXEL
+    beads = 0.4 * np.cos(2 * np.pi * (generator.uniform(1, 2.5) * along + generator.uniform()))
+    width = (generator.uniform(0.9, 1.8) * (1 - 0.5 * along) + beads) / UM_PER_PIXEL
     return np.column_stack([path, np.maximum(width, 1.2)])
 
 
@@ -99,8 +99,8 @@ def _cytoplasm(anatomy: Anatomy, cover: Plane, nucleus: Plane, generator: np.ran
     pale = anatomy.depletion * soft_step(noise(generator, shape, 12), 1.0 - 2 * anatomy.depletion, 0.8)
     thickness *= (1 - 0.6 * pale) * (1 + 0.10 * noise(generator, shape, 3))
     amounts[PINK] = (1.1 - 0.7 * anatomy.basophilia) * thickness
-    amounts[BASOPHILIC] = (0.12 + 0.95 * anatomy.basophilia) * thickness * (
-        1 + 0.15 * noise(generator, shape, 1.5)
+    amounts[BASOPHILIC] = (
+        (0.12 + 0.95 * anatomy.basophilia) * thickness * (1 + 0.15 * noise(generator, shape, 1.5))
     )
     granules = _granules(anatomy, generator, shape) * soft_step(depth, 1, 5)  # the outermost rim is clear
     amounts[GRANULE] = granules * (1 - 0.9 * pale) * thickness
@@ -118,13 +118,13 @@ def _granules(anatomy: Anatomy, generator: np.random.Generator, shape: tuple[int
 
 
 def _vacuoles(anatomy: Anatomy, room: Plane, generator: np.random.Generator) -> Plane:
-    """Round holes of 1 to 3 um, centred where there is cytoplasm."""
+    """Round holes of 1 to 3.6 um, centred where there is cytoplasm."""
     side = room.shape[0]
     places = np.argwhere(room > 0.9)
     if anatomy.vacuoles == 0 or len(places) == 0:
         return np.zeros_like(room)
     chosen = places[generator.integers(len(places), size=anatomy.vacuoles)][:, ::-1] - (side - 1) / 2
-    radius = generator.uniform(0.5, 1.5, anatomy.vacuoles) / UM_PER_PIXEL
+    radius = generator.uniform(0.5, 1.8, anatomy.vacuoles) / UM_PER_PIXEL
     return cv2.GaussianBlur(discs(np.column_stack([chosen, radius]), side), (0, 0), 0.9)
 
 

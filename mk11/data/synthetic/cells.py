@@ -43,8 +43,10 @@ def generate(root: Path, *, scale: float, seed: int) -> None:
         table = listing(scale=scale, seed=seed)
         for subtype in SUBTYPES:
             (folder / subtype).mkdir()
-        tasks = [(str(folder), seed, number, *row) for number, row in enumerate(table.itertuples(index=False))]
-        in_processes(_draw_to_file, tasks, title="drawing cells")
+        tasks = [
+            (str(folder), seed, number, *row) for number, row in enumerate(table.itertuples(index=False))
+        ]
+        in_processes(_draw_to_file, tasks, title="drawing cells", chunk=16)
         table.drop(columns="patient").to_csv(folder / "cells.csv", index=False)
 
 
@@ -63,6 +65,12 @@ def listing(*, scale: float, seed: int) -> pd.DataFrame:
     table.insert(0, "path", table["subtype"] + "/" + table["group"] + "_" + numbers)
     table["um_per_pixel"] = UM_PER_PIXEL
     return table[["path", "subtype", "group", "um_per_pixel", "patient"]]
+
+
+@lru_cache(maxsize=PATIENTS)
+def nth_patient(number: int, *, seed: int) -> Patient:
+    """Patient `number` (from 0) of the drawing with this seed, named P01 and so on."""
+    return draw_patient(np.random.default_rng([seed, PATIENT, number]), name=f"P{number + 1:02d}")
 
 
 def draw_picture(
@@ -87,9 +95,7 @@ def draw_picture(
     return scene.photographed(generator), cell
 
 
-def _neighbours(
-    scene: Scene, generator: np.random.Generator
-) -> list[tuple[DrawnCell, tuple[float, float]]]:
+def _neighbours(scene: Scene, generator: np.random.Generator) -> list[tuple[DrawnCell, tuple[float, float]]]:
     """Up to two nucleated cells of other kinds that find room, often cut off by the border."""
     _, height, width = scene.amounts.shape
     found = []
@@ -104,13 +110,8 @@ def _neighbours(
     return found
 
 
-@lru_cache(maxsize=PATIENTS)
-def _patient(number: int, seed: int) -> Patient:
-    return draw_patient(np.random.default_rng([seed, PATIENT, number]), name=f"P{number + 1:02d}")
-
-
 def _draw_to_file(task: tuple[str, int, int, str, str, str, float, int]) -> None:
     folder, seed, number, path, subtype, _, _, patient = task
     generator = np.random.default_rng([seed, PICTURE, number])
-    picture, _ = draw_picture(subtype, _patient(patient, seed), generator)
+    picture, _ = draw_picture(subtype, nth_patient(patient, seed=seed), generator)
     write_png(Path(folder) / path, picture)

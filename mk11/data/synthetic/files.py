@@ -18,8 +18,9 @@ from tqdm import tqdm
 from mk11.errors import UserError
 
 Task = TypeVar("Task")
+Result = TypeVar("Result")
 
-WORTH_A_PROCESS = 400  # pictures; fewer are drawn before a second process has started
+WORTH_A_PROCESS = 25  # chunks; fewer are drawn before a second process has started
 
 
 @contextmanager
@@ -38,7 +39,9 @@ def build_folder(root: Path, *, complete: str) -> Iterator[Path | None]:
             yield None
             return
         if root.exists() and any(root.iterdir()):
-            raise UserError(f"{root} must be empty or absent to be drawn into, but holds files without {complete}")
+            raise UserError(
+                f"{root} must be empty or absent to be drawn into, but holds files without {complete}"
+            )
         folder = root.parent / f".{root.name}.drawing"
         shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
         folder.mkdir()
@@ -49,16 +52,20 @@ def build_folder(root: Path, *, complete: str) -> Iterator[Path | None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def in_processes(draw: Callable[[Task], None], tasks: Sequence[Task], *, title: str) -> None:
-    """`draw` each task, in as many processes as pay, with a progress bar (on terminals only)."""
-    processes = min(_cores(), len(tasks) // WORTH_A_PROCESS)
+def in_processes(
+    draw: Callable[[Task], Result], tasks: Sequence[Task], *, title: str, chunk: int
+) -> list[Result]:
+    """`[draw(task) for task in tasks]` in as many processes as pay, with a progress bar (on terminals only).
+
+    `chunk`: tasks handed over at once; a process is worth its start from 25 chunks on.
+    """
+    processes = min(_cores(), len(tasks) // (WORTH_A_PROCESS * chunk))
     if processes < 2:
-        _exhaust(map(draw, tasks), len(tasks), title)
-        return
+        return _listed(map(draw, tasks), len(tasks), title)
     # spawn: forking would copy the locks of libraries' threads in whatever state they are
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_one_thread) as pool:
-        _exhaust(pool.map(draw, tasks, chunksize=16), len(tasks), title)
+        return _listed(pool.map(draw, tasks, chunksize=chunk), len(tasks), title)
 
 
 def write_png(path: Path, picture: UInt8[np.ndarray, "height width 3"]) -> None:
@@ -67,9 +74,8 @@ def write_png(path: Path, picture: UInt8[np.ndarray, "height width 3"]) -> None:
     path.write_bytes(encoded.tobytes())
 
 
-def _exhaust(results: Iterable[None], total: int, title: str) -> None:
-    for _ in tqdm(results, total=total, desc=title, unit="image", leave=False, disable=None):
-        pass
+def _listed(results: Iterable[Result], total: int, title: str) -> list[Result]:
+    return list(tqdm(results, total=total, desc=title, unit="image", leave=False, disable=None))
 
 
 def _one_thread() -> None:

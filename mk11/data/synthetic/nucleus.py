@@ -36,7 +36,7 @@ def draw_nucleus(anatomy: Anatomy, generator: np.random.Generator, side: int, ra
     if not anatomy.naked:
         scale = min(scale, ROOM * radius / reach.max())
     circles = circles * scale
-    spare = max(0.0, ROOM * radius - reach.max() * scale)
+    spare = max(0.0, ROOM * radius - reach.max() * scale - _bend(anatomy, circles))
     angle, step = generator.uniform(0, 2 * np.pi), spare * generator.uniform(0, 1)
     circles[:, :2] += step * np.array([np.cos(angle), np.sin(angle)])
     return _rendered(circles, anatomy, generator, side)
@@ -96,6 +96,11 @@ def _area(circles: Circles) -> float:
     return float(covered.mean() * (2 * reach) ** 2)
 
 
+def _bend(anatomy: Anatomy, circles: Circles) -> float:
+    """By how many pixels noise shifts outlines, as a standard deviation."""
+    return float(circles[:, 2].mean() * (0.05 + 0.25 * anatomy.indentation))
+
+
 def _rendered(circles: Circles, anatomy: Anatomy, generator: np.random.Generator, side: int) -> Nucleus:
     """Lobes as distances to their outlines (pixels, positive inside), bent by noise and joined smoothly.
 
@@ -103,7 +108,7 @@ def _rendered(circles: Circles, anatomy: Anatomy, generator: np.random.Generator
     equal, two lobes meet.
     """
     size = float(circles[:, 2].mean())
-    bend = size * (0.05 + 0.25 * anatomy.indentation)
+    bend = _bend(anatomy, circles)
     axis = np.arange(side, dtype=np.float32) - (side - 1) / 2
     grain = min(BENDS, key=lambda grain: abs(grain - 0.55 * size))
     x = axis[None] + np.float32(bend) * noise(generator, (side, side), grain)

@@ -24,7 +24,7 @@ def red_cells() -> tuple[Plane, ...]:
 
 
 def _red_cell(generator: np.random.Generator) -> Plane:
-    disc = filled(outline(generator, RED_CELL_RADIUS, 0.06), RED_CELL_SIDE)
+    disc = filled(outline(generator, RED_CELL_RADIUS, 0.045), RED_CELL_SIDE)
     depth = cv2.distanceTransform((disc > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / RED_CELL_RADIUS
     pallor = generator.uniform(0.15, 0.75)
     middle = soft_step(depth, 0.35, generator.uniform(0.3, 0.6))
@@ -87,7 +87,9 @@ class Scene:
             x, y = generator.uniform(0, width), generator.uniform(0, height)
             if self.is_free(x, y, radius, 0.0):
                 self.add_stain(PINK, 0.8 * body, x, y)
-                self.add_stain(GRANULE, 0.7 * body * soft_step(noise(generator, body.shape, 1.2), -0.3, 1), x, y)
+                self.add_stain(
+                    GRANULE, 0.7 * body * soft_step(noise(generator, body.shape, 1.2), -0.3, 1), x, y
+                )
 
     def scatter_dirt(self, generator: np.random.Generator, count: int) -> None:
         """Precipitated stain (dark dots) and blue smudges."""
@@ -110,7 +112,7 @@ class Scene:
         picture = np.clip(light, 0, 255).astype(np.uint8)
         quality = int(generator.integers(70, 97))
         _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        return cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
 
 
 def _windows(

@@ -56,7 +56,7 @@ def draw_patient(generator: np.random.Generator, *, name: str) -> Patient:
         densities=(DENSITIES * strength * hue * each).astype(np.float32),
         glass=np.minimum(GLASS + generator.normal(0, 4, 3) + generator.normal(0, 5), 253).astype(np.float32),
         size=float(np.clip(generator.normal(1, 0.05), 0.88, 1.12)),
-        crowding=generator.uniform(1.0, 9.0),
+        crowding=generator.uniform(1.0, 10.0),
         red_cell_radius=generator.uniform(3.3, 4.3),
         blur=generator.uniform(0.5, 1.1),
     )

@@ -9,6 +9,7 @@ from jaxtyping import Float, Float32
 Plane = Float32[np.ndarray, "height width"]
 
 TILE = 512  # pixels; a tile continues itself at its borders
+RIM = 0.6  # pixels; measured: areas of filled outlines are then true to 1 %
 ANTIALIAS = 4  # fractional bits of OpenCV's coordinates
 
 
@@ -54,9 +55,13 @@ def outline(
 
 
 def filled(points: Float[np.ndarray, "points 2"], side: int) -> Plane:
-    """Antialiased inside of a polygon around the centre of a square canvas, from 0 to 1."""
+    """Antialiased inside of a polygon around the centre of a square canvas, from 0 to 1.
+
+    OpenCV fills what the outline touches as well, so the outline is drawn RIM pixels further in.
+    """
     canvas = np.zeros((side, side), np.uint8)
-    fixed = np.round((points + (side - 1) / 2) * 2**ANTIALIAS).astype(np.int32)
+    inner = points * (1 - RIM / np.hypot(points[:, 0], points[:, 1]).mean())
+    fixed = np.round((inner + (side - 1) / 2) * 2**ANTIALIAS).astype(np.int32)
     cv2.fillPoly(canvas, [fixed], 255, cv2.LINE_AA, ANTIALIAS)
     return canvas.astype(np.float32) / 255
 
@@ -65,6 +70,7 @@ def discs(circles: Float[np.ndarray, "discs 3"], side: int) -> Plane:
     """Antialiased union of discs (x, y, radius) around the centre of a square canvas, from 0 to 1."""
     canvas = np.zeros((side, side), np.uint8)
     centre = (side - 1) / 2
-    for x, y, radius in np.round((circles + [centre, centre, 0]) * 2**ANTIALIAS).astype(int):
+    shifted = circles + np.array([centre, centre, 0])
+    for x, y, radius in np.round(shifted * 2**ANTIALIAS).astype(int):
         cv2.circle(canvas, (int(x), int(y)), int(radius), 255, -1, cv2.LINE_AA, ANTIALIAS)
     return canvas.astype(np.float32) / 255

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import OmegaConf
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mk11.cli.crops import draw_crops
@@ -41,7 +42,9 @@ def split_table(cells: pd.DataFrame, classes: tuple[str, ...]) -> Table:
     rows = [(name, cells[cells["subtype"] == name]) for name in classes]
     for name, part in [*rows, ("all", cells)]:
         chosen = [part[part["split"] == split] for split in splits]
-        table.add_row(name, *(_count(some, known=known) for some in chosen), end_section=name == classes[-1])
+        table.add_row(
+            escape(name), *(_count(some, known=known) for some in chosen), end_section=name == classes[-1]
+        )
     return table
 
 
@@ -68,7 +71,7 @@ def difference_table(differences: list[tuple[str, object, object]]) -> Table | s
         return "No difference from the published recipe."
     table = Table("key", "published", "this run", title="differences from the published recipe")
     for row in differences:
-        table.add_row(*map(str, row))
+        table.add_row(*(escape(str(value)) for value in row))
     return table
 
 
@@ -101,7 +104,12 @@ def cost_table(job: Job, *, seconds_per_image: float) -> Table:
     devices = int(job.cfg.trainer.devices) * int(job.cfg.trainer.num_nodes)
     images = int(job.train_counts.sum())
     batch = device_batch_size(job.cfg.batch_size, world_size=devices, accumulate=job.cfg.accumulate)
-    cost = measure_cost(job.network, image_size=job.cfg.image_size, accelerator=job.cfg.trainer.accelerator)
+    cost = measure_cost(
+        job.network,
+        image_size=job.cfg.image_size,
+        accelerator=job.cfg.trainer.accelerator,
+        channels_last=job.cfg.trainer.channels_last,
+    )
     steps = max(1, images // job.cfg.batch_size)
     rows = {
         "parameters": f"{cost.parameters:,}",

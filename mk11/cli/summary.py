@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mk11.cli.job import Job
@@ -35,8 +36,8 @@ def print_summary(folder: RunFolder) -> None:
     """Print the final metrics in percent: validation and test of the best epoch, test of the last."""
     metrics, record = read_json(folder.metrics), folder.read()
     title = f"{record['experiment']}/{record['model']} fold {record['fold']} seed {record['seed']}"
-    best = f"best epoch {metrics['best_epoch'] + 1} of {metrics['epochs']} by val {metrics['monitor']}"
-    table = Table(title=title, caption=f"{best}; in %")
+    best = f"best epoch {metrics['best_epoch']} of {metrics['epochs']} by val {metrics['monitor']}"
+    table = Table(title=escape(title), caption=f"{best}; in %")
     for column in ("metric", "val", "test", "test, last epoch"):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name in OVERALL:

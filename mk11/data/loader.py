@@ -69,8 +69,9 @@ class CellLoaders(pl.LightningDataModule):
             weights=self.sample_weights,
         )
         if self.trainer is not None:
-            # With workers the first batches are asked for before Lightning tells the sampler of a resumed epoch.
-            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
+            # With workers, batches are asked for before Lightning tells the sampler of a resumed epoch.
+            done = self.trainer.fit_loop.epoch_progress.current
+            sampler.set_epoch(done.processed)  # type: ignore[attr-defined]
         size = device_batch_size(self.batch_size, world_size=world_size, accumulate=self.accumulate)
         return self._loader(cells, sampler, size, drop_last=len(sampler) >= size)
 

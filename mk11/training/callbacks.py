@@ -79,7 +79,7 @@ class StepTimes(Callback):
 
 
 class History(Callback):
-    """Write one row an epoch into `metrics.csv`; on a resume, drop what came after the checkpoint."""
+    """Write one row an epoch into `metrics.csv`, counting from 1; on a resume, drop what came too late."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -89,7 +89,7 @@ class History(Callback):
         """Keep complete epochs only: a killed run may have written a row beyond its checkpoint."""
         if trainer.is_global_zero:
             kept = self.read()
-            self._write(kept[kept["epoch"] < trainer.current_epoch] if len(kept) else kept)
+            self._write(kept[kept["epoch"] <= trainer.current_epoch] if len(kept) else kept)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Start the epoch's clock."""
@@ -101,7 +101,7 @@ class History(Callback):
             logged = {key: float(value) for key, value in trainer.callback_metrics.items()}
             rate = max(group["lr"] for group in trainer.optimizers[0].param_groups)
             row = {
-                "epoch": trainer.current_epoch,
+                "epoch": trainer.current_epoch + 1,
                 **logged,
                 "lr": rate,
                 "seconds": time.perf_counter() - self._start,
@@ -139,7 +139,7 @@ class BestAndLast(Checkpoint):
         score = float(trainer.callback_metrics[self.key])
         if math.isnan(score):
             raise UserError(f"monitor={self.monitor} is undefined on the validation images; choose another")
-        best = self._is_best(score, trainer.current_epoch)
+        best = self._is_best(score, trainer.current_epoch + 1)
         if not trainer.is_global_zero:
             trainer.save_checkpoint(self.folder.last)  # takes part in gathering; only rank 0 writes
             return

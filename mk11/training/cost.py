@@ -22,11 +22,12 @@ class Cost:
     device: str
 
 
-def measure_cost(network: nn.Module, *, image_size: int, accelerator: str) -> Cost:
+def measure_cost(network: nn.Module, *, image_size: int, accelerator: str, channels_last: bool) -> Cost:
     """Time forward and backward passes of a copy of `network` within a few seconds."""
     device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    probe = deepcopy(network).to(device).train()
-    image = torch.randn(IMAGES, 3, image_size, image_size, device=device)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    probe = deepcopy(network).to(device=device, memory_format=layout).train()  # type: ignore[call-overload]
+    image = torch.randn(IMAGES, 3, image_size, image_size, device=device).contiguous(memory_format=layout)
     saved = _saved_bytes(probe, image)
     parameters = sum(parameter.numel() for parameter in probe.parameters())
     return Cost(

@@ -100,7 +100,7 @@ class SubtypeClassifier(pl.LightningModule):
     def _stop_if_not_finite(self, loss: Tensor, rows: Tensor, step: int) -> None:
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise NonFiniteLossError(loss=value, epoch=self.current_epoch, step=step, rows=rows.tolist())
+            raise NonFiniteLossError(loss=value, epoch=self.current_epoch + 1, step=step + 1, rows=rows.tolist())
 
 
 def _mixup(settings: Settings, num_classes: int) -> Mixup:

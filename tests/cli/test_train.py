@@ -41,7 +41,7 @@ def test_a_run_leaves_everything_from_which_it_can_be_recomputed(train_in_proces
     assert record["data"]["fingerprint"] == job.fold.fingerprint
     assert {"commit", "versions", "device", "started", "ended", "seconds", "overrides"} <= set(record)
     history = pd.read_csv(folder.history)
-    assert history["epoch"].tolist() == [0, 1]
+    assert history["epoch"].tolist() == [1, 2]
     assert {f"val/{name}" for name in OVERALL} | {"train/loss", "val/loss", "lr", "data_wait"} <= set(history)
     assert value == pytest.approx(history["val/pr_auc"].max())
 
@@ -98,7 +98,14 @@ def test_stale_redoes_only_what_another_commit_made(train_in_process, capsys):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_family_resumes_to_the_weights_of_an_uninterrupted_run(family, train_in_process, monkeypatch):
-    chosen = (f"model={family}", "epochs=3", "optim.base_lr=1e-3", "name=whole", "optim.layer_decay=0.75", "workers=1")
+    chosen = (
+        f"model={family}",
+        "epochs=3",
+        "optim.base_lr=1e-3",
+        "name=whole",
+        "optim.layer_decay=0.75",
+        "workers=1",
+    )
     _, whole = train_in_process(*chosen)
     save = BestAndLast.on_train_epoch_end
 

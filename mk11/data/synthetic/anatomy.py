@@ -86,8 +86,8 @@ class Anatomy:
 
 
 GRANULAR = Kind(
-    diameter=(22, 46), nucleus=(0.2, 0.45), arrangement=("lobed",), lobes=(2, 8), basophilia=(0.0, 0.3),
-    granules=(0.4, 1.0), clusters=(0.12, 0.6), vacuoles=(0, 2),
+    diameter=(22, 46), nucleus=(0.2, 0.45), arrangement=("lobed",), lobes=(3, 8), basophilia=(0.0, 0.3),
+    granules=(0.4, 1.0), clusters=(0.2, 0.65), vacuoles=(0, 2),
 )  # fmt: skip
 AGRANULAR = replace(GRANULAR, granules=(0.0, 0.15), clusters=(0.0, 0.0), depletion=(0.0, 0.35))
 CYTOPLASM = Kind(
@@ -111,11 +111,11 @@ SUBTYPES: dict[str, tuple[Kind, ...]] = {
             basophilia=(0.35, 0.85), granules=(0.05, 0.4), clusters=(0.0, 0.1), blebs=(0, 4),
         ),
     ),
-    "G-MK": (GRANULAR, GRANULAR, GRANULAR, AGRANULAR),
+    "G-MK": (GRANULAR, GRANULAR, GRANULAR, GRANULAR, AGRANULAR),
     "PP-MK": (
         Kind(
             diameter=(20, 42), nucleus=(0.2, 0.45), arrangement=("lobed",), lobes=(2, 7), granules=(0.3, 0.9),
-            clusters=(0.0, 0.3), proplatelets=(3, 11), blebs=(1, 8), wobble=(0.06, 0.14),
+            clusters=(0.0, 0.3), proplatelets=(4, 14), blebs=(2, 10), wobble=(0.08, 0.18),
         ),
     ),
     "NN-MK": (
@@ -125,7 +125,7 @@ SUBTYPES: dict[str, tuple[Kind, ...]] = {
         ),
     ),
     "N-MK": (
-        Kind(diameter=(17, 40), nucleus=(0.16, 0.45), indentation=(0.0, 0.6), basophilia=(0.0, 0.35)),
+        Kind(diameter=(17, 38), nucleus=(0.14, 0.4), indentation=(0.0, 0.5), basophilia=(0.0, 0.35)),
     ),
     "S-MK": (
         Kind(
@@ -149,13 +149,13 @@ SUBTYPES: dict[str, tuple[Kind, ...]] = {
     "HL-MK": (
         Kind(
             diameter=(40, 56), limits=(40, 60), nucleus=(0.25, 0.45), arrangement=("lobed", "wreath"),
-            lobes=(9, 16), clusters=(0.0, 0.3),
+            lobes=(9, 18), clusters=(0.0, 0.3),
         ),
     ),
     "CA-MK": (
-        replace(CYTOPLASM, vacuoles=(5, 20)),
-        replace(CYTOPLASM, depletion=(0.5, 1.0), granules=(0.0, 0.4)),
-        replace(CYTOPLASM, basophilia=(0.4, 0.9), granules=(0.0, 0.4), clusters=(0.0, 0.0)),
+        replace(CYTOPLASM, vacuoles=(6, 24)),
+        replace(CYTOPLASM, depletion=(0.6, 1.0), granules=(0.0, 0.4)),
+        replace(CYTOPLASM, basophilia=(0.55, 1.0), granules=(0.0, 0.3), clusters=(0.0, 0.0)),
     ),
 }  # fmt: skip
 

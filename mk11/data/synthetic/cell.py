@@ -118,13 +118,13 @@ def _granules(anatomy: Anatomy, generator: np.random.Generator, shape: tuple[int
 
 
 def _vacuoles(anatomy: Anatomy, room: Plane, generator: np.random.Generator) -> Plane:
-    """Round holes of 1 to 3.6 um, centred where there is cytoplasm."""
+    """Round holes of 1 to 4 um, centred where there is cytoplasm."""
     side = room.shape[0]
     places = np.argwhere(room > 0.9)
     if anatomy.vacuoles == 0 or len(places) == 0:
         return np.zeros_like(room)
     chosen = places[generator.integers(len(places), size=anatomy.vacuoles)][:, ::-1] - (side - 1) / 2
-    radius = generator.uniform(0.5, 1.8, anatomy.vacuoles) / UM_PER_PIXEL
+    radius = generator.uniform(0.5, 2.0, anatomy.vacuoles) / UM_PER_PIXEL
     return cv2.GaussianBlur(discs(np.column_stack([chosen, radius]), side), (0, 0), 0.9)
 
 

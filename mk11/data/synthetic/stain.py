@@ -48,9 +48,9 @@ class Patient:
 
 def draw_patient(generator: np.random.Generator, *, name: str) -> Patient:
     """A patient with a stain, a slide and a size of cells of their own."""
-    strength = np.exp(generator.normal(0, 0.16))
-    hue = np.exp(generator.normal(0, 0.10, (1, 3)) + generator.normal(0, 0.07, (5, 3)))
-    each = np.exp(generator.normal(0, 0.10, (5, 1)))
+    strength = np.exp(generator.normal(0, 0.2))
+    hue = np.exp(generator.normal(0, 0.11, (1, 3)) + generator.normal(0, 0.08, (5, 3)))
+    each = np.exp(generator.normal(0, 0.15, (5, 1)))
     return Patient(
         name=name,
         densities=(DENSITIES * strength * hue * each).astype(np.float32),

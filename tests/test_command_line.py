@@ -11,9 +11,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from mk11.evaluation.predictions import read_predictions
 from mk11.files import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
+TIMES = ["data_wait", "images_per_second", "seconds"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}
 
 
@@ -97,11 +99,26 @@ def test_killed_in_epoch_3_of_6_and_started_again_the_result_is_the_same(overrid
         for name in ("whole", "killed")
     ]
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
-    timing = ["data_wait", "images_per_second", "seconds"]
     histories = [
-        pd.read_csv(only(tmp_path / name, "metrics.csv")).drop(columns=timing) for name in ("whole", "killed")
+        pd.read_csv(only(tmp_path / name, "metrics.csv")).drop(columns=TIMES) for name in ("whole", "killed")
     ]
     pd.testing.assert_frame_equal(*histories, check_exact=True)
+
+
+def test_two_processes_with_the_same_global_batch_give_the_result_of_one(overrides, tmp_path):
+    command = overrides("imbalance=balanced_sampler", "logger=tensorboard")
+    found = []
+    for devices, strategy in (("1", "auto"), ("2", "ddp")):
+        runs = tmp_path / devices
+        code, _, err = run(
+            *command, f"trainer.devices={devices}", f"trainer.strategy={strategy}", f"runs={runs}"
+        )
+        assert code == 0, err
+        assert "Warning" not in err, err
+        history = pd.read_csv(only(runs, "metrics.csv")).drop(columns=TIMES)
+        found.append((history, read_predictions(only(runs, "predictions.parquet"))[0]))
+    pd.testing.assert_frame_equal(found[0][0], found[1][0], rtol=1e-4)
+    pd.testing.assert_frame_equal(found[0][1], found[1][1], atol=1e-4)
 
 
 def test_ctrl_c_leaves_a_run_that_says_so_and_goes_on(overrides, tmp_path):

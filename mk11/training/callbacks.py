@@ -75,7 +75,7 @@ class StepTimes(Callback):
         if trainer.is_last_batch:
             seconds = self._mark - self._start
             rates = {"data_wait": self._waited / seconds, "images_per_second": self._images / seconds}
-            module.log_dict(rates, on_step=False, on_epoch=True, batch_size=1)
+            module.log_dict(rates, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
 
 
 class History(Callback):

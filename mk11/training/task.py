@@ -72,7 +72,9 @@ class SubtypeClassifier(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log every validation metric; monitored is one of these."""
         if not self.trainer.sanity_checking:
-            self.log_dict({f"val/{name}": value for name, value in self.val_metrics.compute().items()})
+            # Equal on all devices already, as the states are gathered; sync_dist tells Lightning so.
+            found = {f"val/{name}": value for name, value in self.val_metrics.compute().items()}
+            self.log_dict(found, sync_dist=True)
         self.val_metrics.reset()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -100,7 +102,8 @@ class SubtypeClassifier(pl.LightningModule):
     def _stop_if_not_finite(self, loss: Tensor, rows: Tensor, step: int) -> None:
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise NonFiniteLossError(loss=value, epoch=self.current_epoch + 1, step=step + 1, rows=rows.tolist())
+            epoch = self.current_epoch + 1
+            raise NonFiniteLossError(loss=value, epoch=epoch, step=step + 1, rows=rows.tolist())
 
 
 def _mixup(settings: Settings, num_classes: int) -> Mixup:

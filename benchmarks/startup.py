@@ -51,7 +51,8 @@ def main() -> None:
             [sys.executable, "train.py", *QUICKSTART, "dry=true", f"runs={runs}"],
             cwd=ROOT, check=True, stdout=subprocess.DEVNULL, env={**os.environ},
         )  # fmt: skip
-        print(row("train.py --help", seconds("train.py", "--help"), "import hydra", seconds("-c", "import hydra"), 2))
+        floor = seconds("-c", "import hydra")
+        print(row("train.py --help", seconds("train.py", "--help"), "import hydra", floor, 2))
         step = seconds("-c", UNTIL_FIRST_STEP, *QUICKSTART, f"runs={runs}", "rerun=true")
         stack = "import torch, pytorch_lightning, timm, torchmetrics, sklearn.metrics, pandas"
         print(row("first optimiser step of the quick start", step, "its imports", seconds("-c", stack), 15))

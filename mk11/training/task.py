@@ -59,7 +59,15 @@ class SubtypeClassifier(pl.LightningModule):
             image, target = self.mix(image, target)
         loss = self.criterion(self(image), target)
         self._stop_if_not_finite(loss, batch["index"], batch_idx)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(image), sync_dist=True)
+        self.log(
+            "train/loss",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(image),
+            sync_dist=True,
+            prog_bar=True,
+        )
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
@@ -72,9 +80,9 @@ class SubtypeClassifier(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log every validation metric; monitored is one of these."""
         if not self.trainer.sanity_checking:
-            # Equal on all devices already, as the states are gathered; sync_dist tells Lightning so.
-            found = {f"val/{name}": value for name, value in self.val_metrics.compute().items()}
-            self.log_dict(found, sync_dist=True)
+            for name, value in self.val_metrics.compute().items():
+                # Equal on all devices already, as the states are gathered; sync_dist tells Lightning so.
+                self.log(f"val/{name}", value, sync_dist=True, prog_bar=name == self.settings.monitor)
         self.val_metrics.reset()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

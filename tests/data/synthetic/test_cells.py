@@ -1,5 +1,7 @@
 """Drawn data sets: whole or absent, the same for a seed, as ordinary class folders."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -110,6 +112,15 @@ def test_what_a_killed_process_left_is_swept_away(tmp_path, drawn):
     generate(tmp_path / "cells", scale=SMALL, seed=0)
     assert contents(tmp_path / "cells") == contents(drawn)
     assert not (tmp_path / ".cells.drawing").exists()
+
+
+def test_runs_that_start_at_once_draw_once(tmp_path, drawn, monkeypatch):
+    drawings = []
+    monkeypatch.setattr(cells, "listing", lambda **how: drawings.append(how) or listing(**how))
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: generate(tmp_path / "cells", scale=SMALL, seed=0), range(3)))
+    assert len(drawings) == 1
+    assert contents(tmp_path / "cells") == contents(drawn)
 
 
 def test_a_complete_folder_is_left_alone(tmp_path):

@@ -1,6 +1,8 @@
 """`train.py` from end to end, in this process, on a few dozen images."""
 
 import json
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,21 @@ FAMILIES = ("convnext_test", "vit_test", "vgg_test", "efficientnet_test", "resne
 
 class Stopped(Exception):  # noqa: N818
     """Stands for whatever ends a run in the middle."""
+
+
+@contextmanager
+def stopped_after(epochs):
+    """Runs within end right after the checkpoint of that epoch."""
+    save = BestAndLast.on_train_epoch_end
+
+    def save_then_stop(callback, trainer, module):
+        save(callback, trainer, module)
+        if trainer.current_epoch + 1 == epochs:
+            raise Stopped
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BestAndLast, "on_train_epoch_end", save_then_stop)
+        yield
 
 
 def weights(path):
@@ -97,7 +114,7 @@ def test_stale_redoes_only_what_another_commit_made(train_in_process, capsys):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_each_family_resumes_to_the_weights_of_an_uninterrupted_run(family, train_in_process, monkeypatch):
+def test_each_family_resumes_to_the_weights_of_an_uninterrupted_run(family, train_in_process):
     chosen = (
         f"model={family}",
         "epochs=3",
@@ -107,17 +124,8 @@ def test_each_family_resumes_to_the_weights_of_an_uninterrupted_run(family, trai
         "workers=1",
     )
     _, whole = train_in_process(*chosen)
-    save = BestAndLast.on_train_epoch_end
-
-    def save_then_stop(callback, trainer, module):
-        save(callback, trainer, module)
-        if trainer.current_epoch == 1:
-            raise Stopped
-
-    monkeypatch.setattr(BestAndLast, "on_train_epoch_end", save_then_stop)
-    with pytest.raises(Stopped):
+    with stopped_after(2), pytest.raises(Stopped):
         train_in_process(*chosen, "name=broken")
-    monkeypatch.undo()
     _, resumed = train_in_process(*chosen, "name=broken")
     assert read_json(resumed.folder.record)["starts"] == 2
     for name in ("best", "last"):
@@ -127,7 +135,7 @@ def test_each_family_resumes_to_the_weights_of_an_uninterrupted_run(family, trai
     assert read_json(whole.folder.metrics) == read_json(resumed.folder.metrics)
 
 
-def test_a_run_with_averaged_weights_and_mixing_resumes_exactly(train_in_process, monkeypatch):
+def test_a_run_with_averaged_weights_and_mixing_resumes_exactly(train_in_process):
     chosen = (
         "epochs=3",
         "ema_decay=0.9",
@@ -136,17 +144,8 @@ def test_a_run_with_averaged_weights_and_mixing_resumes_exactly(train_in_process
         "model.drop_path=0.2",
     )
     _, whole = train_in_process(*chosen, "name=whole")
-    save = BestAndLast.on_train_epoch_end
-
-    def save_then_stop(callback, trainer, module):
-        save(callback, trainer, module)
-        if trainer.current_epoch == 0:
-            raise Stopped
-
-    monkeypatch.setattr(BestAndLast, "on_train_epoch_end", save_then_stop)
-    with pytest.raises(Stopped):
+    with stopped_after(1), pytest.raises(Stopped):
         train_in_process(*chosen, "name=broken")
-    monkeypatch.undo()
     _, resumed = train_in_process(*chosen, "name=broken")
     expected, found = weights(whole.folder.last), weights(resumed.folder.last)
     assert all(torch.equal(expected[key], found[key]) for key in expected)
@@ -256,6 +255,4 @@ def test_a_damaged_checkpoint_is_named_and_left_alone(train_in_process, capsys):
 
 
 def _runs(overrides):
-    from pathlib import Path
-
     return Path(next(item for item in overrides() if item.startswith("runs=")).removeprefix("runs="))

@@ -76,6 +76,8 @@ def class_folders(root: Path) -> pd.DataFrame:
     """One folder per subtype, images anywhere below it; hidden files and other suffixes are left out."""
     if not _folders(root):
         raise UserError(f"data.root must hold one folder of images per class, but {root} holds no folders")
+    if all(FOLD_FOLDER.fullmatch(folder.name) for folder in _folders(root)):
+        raise UserError(f"fold_<k> folders must hold train/<class> folders, but those in {root} do not")
     return _refuse_empty_classes(_subtype_folders(root), root, {folder.name for folder in _folders(root)})
 
 

@@ -38,6 +38,13 @@ def test_hidden_files_and_other_suffixes_are_left_out(class_folders, save, liste
     assert list(listed(class_folders)["id"]) == before
 
 
+def test_folds_of_another_form_are_not_taken_for_classes(tmp_path, save, listed):
+    for fold in range(3):
+        save(tmp_path / f"fold_{fold}" / "all" / "cell.bmp", fold)
+    with pytest.raises(UserError, match=r"fold_<k> folders must hold train/<class> folders"):
+        listed(tmp_path)
+
+
 def test_an_empty_class_folder_is_named(class_folders, listed):
     (class_folders / "d").mkdir()
     with pytest.raises(UserError, match=r"each class folder must hold images, but `d` in .* holds none"):

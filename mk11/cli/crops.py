@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mk11.data.dataset import CellImages
 from mk11.data.loader import CellLoaders
+from mk11.data.transforms.paper import Paper
 from mk11.data.transforms.resize import FixedScale, ShortSide
 from mk11.files import replacing
 
@@ -35,19 +36,24 @@ def draw_crops(loaders: CellLoaders, path: Path) -> float:
     training = [augmented[position]["image"] for position in chosen]
     seconds = (time.perf_counter() - start) / len(chosen)
     evaluated = [plain[position] for position in chosen]
+    rows = loaders.fold.table.iloc[[int(item["index"]) for item in evaluated]]
+    scales = [
+        seen_um_per_pixel(loaders.eval_transform.resize, (height, width), um_per_pixel)
+        for height, width, um_per_pixel in rows[["height", "width", "um_per_pixel"]].to_numpy()
+    ]
     figure = Figure(figsize=(8.5, 9.6), layout="constrained")
     halves = figure.add_gridspec(2, 1)
     upper, lower = (figure.add_subfigure(half) for half in (halves[0], halves[1]))
-    upper.suptitle("training: augmented", fontsize=10)
-    for axes, image in zip(_grid(upper), training, strict=False):
+    upper.suptitle(f"training: augmented; bar {BAR_UM:g} µm where the scale is known", fontsize=10)
+    for axes, image, scale in zip(_grid(upper), training, scales, strict=False):
         _show(axes, image)
+        if not isinstance(loaders.train_transform, Paper):  # a random resized crop has a scale of its own
+            _bar(axes, scale)
     lower.suptitle(f"evaluation, the same cells; bar {BAR_UM:g} µm where the scale is known", fontsize=10)
-    rows = loaders.fold.table.iloc[[int(item["index"]) for item in evaluated]]
-    for axes, item, (_, cell) in zip(_grid(lower), evaluated, rows.iterrows(), strict=False):
+    for axes, item, subtype, scale in zip(_grid(lower), evaluated, rows["subtype"], scales, strict=False):
         _show(axes, item["image"])
-        axes.set_title(str(cell["subtype"]), fontsize=6, pad=1, parse_math=False)
-        shape = (int(cell["height"]), int(cell["width"]))
-        _bar(axes, seen_um_per_pixel(loaders.eval_transform.resize, shape, float(cell["um_per_pixel"])))
+        axes.set_title(subtype, fontsize=6, pad=1, parse_math=False)
+        _bar(axes, scale)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
     return seconds

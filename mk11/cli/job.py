@@ -1,6 +1,6 @@
 """From a composed config to the things one run is made of. Below this package there is no `cfg`."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from mk11.cli.checks import check_config, check_given
+from mk11.cli.lineage import images_seen, renew_foreign_head, weights_report
 from mk11.data.cells import CellData, Fold
+from mk11.data.dataset import Transform
 from mk11.data.loader import CellLoaders
 from mk11.data.transforms.plain import Plain
 from mk11.data.transforms.resize import resize_policy
 from mk11.errors import UserError
-from mk11.metrics.final import OVERALL
-from mk11.models.weights import weights_hash
+from mk11.models.weights import locate_weights, weights_hash
 from mk11.runs.folder import RunFolder
 from mk11.runs.identity import VERSION, identity
 from mk11.training.settings import Settings, resolve_precision
@@ -54,13 +56,13 @@ class Job:
             cutmix_alpha=cfg["mix"]["cutmix_alpha"],
             mix_probability=cfg["mix"]["probability"],
             switch_probability=cfg["mix"]["switch_probability"],
-            monitor=_checked_monitor(cfg["monitor"]),
+            monitor=cfg["monitor"],
         )
 
     @cached_property
     def data(self) -> CellData:
         """The data set."""
-        return instantiate(self.cfg.data)
+        return instantiate(self.cfg.data, _convert_="all")
 
     @cached_property
     def fold(self) -> Fold:
@@ -76,6 +78,17 @@ class Job:
     def weights_hash(self) -> str | None:
         """Content hash of the starting weights; None for `none`."""
         return weights_hash(self.cfg.model.weights, architecture=self.cfg.model.architecture)
+
+    def check(self) -> None:
+        """Tell every mistake that can be told before images are read.
+
+        Raises:
+            UserError: A key is missing or breaks its rule, weights are not there, or transforms do not fit.
+        """
+        check_given(self.cfg)
+        check_config(self.config)
+        locate_weights(self.cfg.model.weights, architecture=self.cfg.model.architecture)
+        self.transforms  # noqa: B018  made here, used later
 
     @cached_property
     def identity(self) -> str:
@@ -106,18 +119,26 @@ class Job:
         return table.loc[table["split"] == "train", "label"].to_numpy()
 
     @cached_property
+    def transforms(self) -> tuple[Transform, Plain]:
+        """How images reach the network, in training and in evaluation."""
+        policy = resize_policy(
+            name=self.data.resize,
+            image_size=self.cfg.image_size,
+            target_um_per_pixel=self.data.target_um_per_pixel,
+        )
+        model = self.config["model"]
+        training = instantiate(self.cfg.augment, resize=policy, _convert_="all")
+        return training, Plain(resize=policy, mean=model["mean"], std=model["std"])
+
+    @cached_property
     def loaders(self) -> CellLoaders:
         """Batches of the fold's splits."""
         cfg = self.cfg
-        policy = resize_policy(
-            name=self.data.resize,
-            image_size=cfg.image_size,
-            target_um_per_pixel=self.data.target_um_per_pixel,
-        )
+        training, evaluation = self.transforms
         return CellLoaders(
             fold=self.fold,
-            train_transform=instantiate(cfg.augment, resize=policy),
-            eval_transform=Plain(resize=policy, mean=list(cfg.model.mean), std=list(cfg.model.std)),
+            train_transform=training,
+            eval_transform=evaluation,
             batch_size=cfg.batch_size,
             accumulate=cfg.accumulate,
             workers=cfg.workers,
@@ -130,6 +151,7 @@ class Job:
         """The network with its starting weights, drawn from the seed."""
         torch.manual_seed(self.cfg.seed)
         network = instantiate(self.cfg.model, num_classes=len(self.fold.classes))
+        renew_foreign_head(network, self.cfg.model.weights, self.fold.classes)
         if self.cfg.trainer.compile:
             network.compile()  # in place: the checkpoint's keys stay the same
         return network
@@ -146,11 +168,40 @@ class Job:
             num_classes=len(self.fold.classes),
             settings=self.settings,
             channels_last=self.cfg.trainer.channels_last,
+            provenance=self._provenance(),
         )
+
+    @cached_property
+    def marks(self) -> dict[str, object]:
+        """What every later table must show: the fold's marks, and starting weights that have seen its images.
+
+        Raises:
+            UserError: They have, and `data.on_leak` is not warn.
+        """
+        seen = images_seen(self.cfg.model.weights, self.fold.table)
+        if not seen:
+            return self.fold.marks
+        told = (
+            f"{self.cfg.model.weights} was trained on {len(seen)} of this fold's validation and test images"
+        )
+        if self.cfg.data.on_leak != "warn":
+            raise UserError(
+                f"model.weights must not have seen the fold's validation or test images, but {told}"
+            )
+        return {**self.fold.marks, "weights": [told]}
+
+    def _provenance(self) -> dict[str, Any]:
+        table = self.fold.table
+        return {
+            "classes": list(self.fold.classes),
+            "model": self.config["model"],
+            "fold": self.fold.fingerprint,
+            "trained_on": table.loc[table["split"] == "train", "content_hash"].tolist(),
+        }
 
     def record(self) -> dict[str, Any]:
         """What `run.json` says from the start."""
-        cfg, fold = self.cfg, self.fold
+        cfg, fold, report = self.cfg, self.fold, weights_report(self.network)
         return {
             "stage": cfg.stage,
             "experiment": cfg.name,
@@ -164,9 +215,13 @@ class Job:
                 "fingerprint": fold.fingerprint,
                 "classes": list(fold.classes),
                 "images": fold.table["split"].value_counts().to_dict(),
-                "marks": fold.marks,
+                "marks": self.marks,
             },
-            "lineage": {"weights": cfg.model.weights, "weights_hash": self.weights_hash},
+            "lineage": {
+                "weights": cfg.model.weights,
+                "weights_hash": self.weights_hash,
+                "report": asdict(report) if report else None,
+            },
             "precision": self.precision,
             "overrides": self.overrides,
             "choices": self.choices,
@@ -178,10 +233,3 @@ def job_of(cfg: DictConfig) -> Job:
     hydra = HydraConfig.get()
     choices = {group: name for group, name in hydra.runtime.choices.items() if not group.startswith("hydra/")}
     return Job(cfg=cfg, choices=choices, overrides=list(hydra.overrides.task))
-
-
-def _checked_monitor(monitor: str) -> str:
-    allowed = (*OVERALL, "loss")
-    if monitor not in allowed:
-        raise UserError(f"monitor must be one of {', '.join(allowed)}, but is {monitor}")
-    return monitor

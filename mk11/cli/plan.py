@@ -1,6 +1,7 @@
 """`python train.py dry=true`: what a run would do, before any of it is done."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 from omegaconf import OmegaConf
@@ -15,6 +16,7 @@ from mk11.optim.groups import layer_names, parameter_groups
 from mk11.runs.identity import flatten
 from mk11.training.cost import Cost, measure_cost
 
+PUBLISHED_CHOICES = {"augment": "paper", "imbalance": "none"}  # config groups
 PUBLISHED = Path(__file__).resolve().parents[2] / "conf" / "recipe" / "published.yaml"
 
 
@@ -27,7 +29,10 @@ def print_plan(job: Job) -> None:
     picture = job.folder.path / "plan.png"
     seconds = draw_crops(job.loaders, picture)
     console.print(cost_table(job, seconds_per_image=seconds))
-    for label, path in (("64 crops as the network sees them", picture), ("run folder", job.folder.path)):
+    for label, path in (
+        ("64 crops as the network sees them, 32 augmented", picture),
+        ("run folder", job.folder.path),
+    ):
         console.print(f"{label}: {path}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -55,14 +60,21 @@ def _count(cells: pd.DataFrame, *, known: bool) -> str:
 
 def differences_from_published(job: Job) -> list[tuple[str, object, object]]:
     """(key, published value, this run's value) wherever they differ."""
-    published = OmegaConf.to_container(OmegaConf.load(PUBLISHED))
-    assert isinstance(published, dict)
-    (override,) = published.pop("defaults")
-    expected = {**dict(flatten(published)), "augment": override["override /augment"]}  # type: ignore[arg-type]
-    ours = {**dict(flatten(job.config)), "augment": job.choices["augment"]}
-    expected |= {"data.resize": "short_side", "imbalance": "none"}
-    ours["imbalance"] = job.choices["imbalance"]
+    expected = {**_values(PUBLISHED), "data.resize": "short_side", **PUBLISHED_CHOICES}
+    ours = {**dict(flatten(job.config)), **{group: job.choices[group] for group in PUBLISHED_CHOICES}}
+    if ours["model.drop_path"] is not None:  # null: a family without residual branches to drop
+        expected["model.drop_path"] = 0.1
+    if ours["augment"] == "paper":
+        paper = _values(PUBLISHED.parents[1] / "augment" / "paper.yaml")
+        expected |= {f"augment.{key}": value for key, value in paper.items()}
     return [(key, value, ours[key]) for key, value in expected.items() if ours[key] != value]
+
+
+def _values(path: Path) -> dict[str, Any]:
+    """Dotted keys of a config file and their own values: no defaults, targets or references."""
+    entries = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(path), resolve=False))
+    own = {key: value for key, value in flatten(entries) if key != "defaults" and not key.startswith("_")}
+    return {key: value for key, value in own.items() if not str(value).startswith("${")}
 
 
 def difference_table(differences: list[tuple[str, object, object]]) -> Table | str:
@@ -110,7 +122,7 @@ def cost_table(job: Job, *, seconds_per_image: float) -> Table:
         accelerator=job.cfg.trainer.accelerator,
         channels_last=job.cfg.trainer.channels_last,
     )
-    steps = max(1, images // job.cfg.batch_size)
+    steps = job.loaders.steps_per_epoch()
     rows = {
         "parameters": f"{cost.parameters:,}",
         "memory, weights and optimiser": _gib(cost.state_bytes),

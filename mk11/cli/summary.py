@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mk11.cli.job import Job
+from mk11.cli.lineage import weights_report
 from mk11.files import read_json
 from mk11.metrics.final import OVERALL
 from mk11.runs.environment import device_name
@@ -28,7 +29,10 @@ def print_start(job: Job) -> None:
     counts = ", ".join(f"{images.get(split, 0)} {split}" for split in ("train", "val", "test"))
     name = f"{job.cfg.name}/{job.choices['model']} fold {job.cfg.fold} seed {job.cfg.seed}"
     print(f"{name}: {counts} images")
-    print(f"{len(job.fold.classes)} classes, {job.cfg.epochs} epochs, {job.precision} on {device_name()}")
+    device = device_name(job.cfg.trainer.accelerator)
+    print(f"{len(job.fold.classes)} classes, {job.cfg.epochs} epochs, {job.precision} on {device}")
+    if report := weights_report(job.network):
+        print(f"weights from {report.sentence()}")
     print(job.folder.path, flush=True)
 
 

@@ -13,7 +13,13 @@ from torch import nn
 from mk11.data.cells import Fold
 from mk11.data.loader import CellLoaders
 from mk11.evaluation.figures import confusion_matrix, learning_curves, precision_recall
-from mk11.evaluation.predictions import best_validation, metrics_of, prediction_table, write_predictions
+from mk11.evaluation.predictions import (
+    best_validation,
+    metrics_of,
+    prediction_table,
+    probability_columns,
+    write_predictions,
+)
 from mk11.files import write_json
 from mk11.runs.folder import RunFolder
 
@@ -107,7 +113,7 @@ def draw_figures(
     epoch = int(best_validation(history)[monitor]["epoch"])
     learning_curves(history, folder.figures / "learning_curves.svg", best_epoch=epoch, monitor=monitor)
     test = predictions[(predictions["split"] == "test") & (predictions["checkpoint"] == "best")]
-    scores = test[[f"p_{name}" for name in classes]].to_numpy(np.float32)
+    scores = test[probability_columns(classes)].to_numpy(np.float32)
     labels = test["label"].to_numpy()
     confusion_matrix(scores, labels, classes, folder.figures / "confusion_matrix.svg")
     precision_recall(scores, labels, classes, folder.figures / "precision_recall.svg")

@@ -27,6 +27,13 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return state
 
 
+def read_provenance(path: Path) -> dict[str, Any]:
+    """What a checkpoint of this project says of itself (classes, model, images seen); empty for others."""
+    contents = _read(path)
+    told = contents.get("mk11") if isinstance(contents, dict) else None
+    return told if isinstance(told, dict) else {}
+
+
 def _read(path: Path) -> Any:  # noqa: ANN401  a pickle may hold anything; read_state_dict sorts it out
     if not path.is_file():
         raise UserError(f"model.weights must be none, imagenet or a file, but there is no file {path}")

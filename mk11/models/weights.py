@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import timm
+import torch
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
@@ -50,11 +51,23 @@ def weights_hash(weights: str, *, architecture: str) -> str | None:
         if config is None:
             raise UserError(f"model.architecture must have ImageNet weights in timm, but is {architecture}")
         return imagenet_tag(vars(config))
+    path = locate_weights(weights, architecture=architecture)
+    assert path is not None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:HASH_DIGITS]
+
+
+def locate_weights(weights: str, *, architecture: str) -> Path | None:
+    """Where the file of ``weights`` lies, fetched if need be; None for ``none``. A UserError within 10 s."""
+    if weights == "none" or not timm.is_model(architecture.split(".")[0]):
+        return None  # an unknown architecture is told where the network is made
+    if weights == "imagenet":
+        with torch.device("meta"):  # only its description is needed
+            return imagenet_file(cast(Any, timm.create_model(architecture)).pretrained_cfg)
     path = Path(weights).expanduser()
     if not path.is_file():
         raise UserError(f"model.weights must be none, imagenet or a file, but there is no file {path}")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:HASH_DIGITS]
+    return path
 
 
 def load_weights(network: nn.Module, source: str, *, allow_partial: bool) -> WeightsReport:

@@ -30,10 +30,10 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
-def device_name() -> str:
-    """The accelerator's name, else the processor's architecture and thread count."""
+def device_name(accelerator: str) -> str:
+    """Name of the GPU that `trainer.accelerator` leads to, else the processor and its threads in use."""
     import torch
 
-    if torch.cuda.is_available():
+    if accelerator != "cpu" and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"

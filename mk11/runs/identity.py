@@ -7,7 +7,7 @@ from typing import Any
 
 VERSION = 1
 
-# Keys that cannot change a result. Of `data` only what the fold's fingerprint does not cover stays in.
+# Keys that change a result by rounding at most. What the fold's fingerprint leaves of `data` comes in below.
 IRRELEVANT = (
     "data",
     "dry",
@@ -32,8 +32,6 @@ NEUTRAL: Mapping[str, object] = {
     "clip_norm": None,
     "data.target_um_per_pixel": None,
     "ema_decay": 0.0,
-    "mix.cutmix_alpha": 0.0,
-    "mix.mixup_alpha": 0.0,
     "model.allow_partial": False,
     "model.options": {},
     "trainer.compile": False,
@@ -56,7 +54,21 @@ def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
     """What of a resolved config can change the result, as dotted keys."""
     kept = {key: value for key, value in flatten(config) if not _irrelevant(key)}
     kept |= {f"data.{key}": config["data"].get(key) for key in ("resize", "target_um_per_pixel")}
+    kept = {key: _as_float(value) for key, value in kept.items() if not _without_effect(key, config)}
     return {key: value for key, value in kept.items() if key not in NEUTRAL or NEUTRAL[key] != value}
+
+
+def _as_float(value: object) -> object:
+    """Whole numbers as 1.0, so that `clip_norm=1` and `clip_norm=1.0` are one run."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _without_effect(key: str, config: Mapping[str, Any]) -> bool:
+    """Whether another key switches this one off."""
+    mix = config.get("mix", {})
+    if key.startswith("mix."):
+        return not (mix.get("mixup_alpha") or mix.get("cutmix_alpha"))
+    return key == "data.target_um_per_pixel" and config["data"]["resize"] != "fixed_scale"
 
 
 def _irrelevant(key: str) -> bool:

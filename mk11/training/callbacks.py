@@ -136,6 +136,8 @@ class BestAndLast(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Save; the best is written before the last, so that a kill between them only repeats the epoch."""
+        if not math.isfinite(loss := float(trainer.callback_metrics["val/loss"])):
+            raise UserError(f"the validation loss is {loss}: lower optim.base_lr or set clip_norm")
         score = float(trainer.callback_metrics[self.key])
         if math.isnan(score):
             raise UserError(f"monitor={self.monitor} is undefined on the validation images; choose another")

@@ -1,6 +1,5 @@
 """Train one network on one fold with Lightning: the trainer, its callbacks, exact resume."""
 
-import json
 import logging
 import pickle
 import sys
@@ -13,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, RichProgressBar
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from mk11.data.loader import CellLoaders
 from mk11.errors import UserError
@@ -21,8 +21,6 @@ from mk11.runs.folder import RunFolder
 from mk11.training.callbacks import BestAndLast, EpochLines, History, ReseedSteps, StepTimes
 from mk11.training.settings import Settings
 from mk11.training.task import NonFiniteLossError, SubtypeClassifier
-
-PROGRESS = ("auto", "bar", "lines", "none")
 
 
 def build_trainer(
@@ -39,12 +37,12 @@ def build_trainer(
 ) -> pl.Trainer:
     """A Lightning trainer that keeps all it writes in the run folder; `precision` is Lightning's name."""
     _quiet_lightning()
-    return pl.Trainer(
+    return _trainer(
         accelerator=accelerator,
         devices=devices,
         num_nodes=num_nodes,
         strategy=strategy,
-        precision=precision,  # type: ignore[arg-type]
+        precision=precision,
         max_epochs=settings.epochs,
         accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=settings.clip_norm,
@@ -104,17 +102,23 @@ def check_readable(checkpoint: Path) -> None:
         ) from error
 
 
-def slim_checkpoint(path: Path, **extra: Any) -> None:  # noqa: ANN401
-    """Keep of a finished run's checkpoint the weights, and what rebuilds the network around them."""
+def slim_checkpoint(path: Path) -> None:
+    """Keep of a finished run's checkpoint the weights, and what it says of itself."""
     full = torch.load(path, map_location="cpu", weights_only=True)
-    kept = {key: full[key] for key in ("epoch", "global_step", "pytorch-lightning_version", "state_dict")}
+    keys = ("epoch", "global_step", "pytorch-lightning_version", "state_dict", "mk11")
     with replacing(path) as temporary:
-        torch.save({**kept, "mk11": json.loads(json.dumps(extra))}, temporary)
+        torch.save({key: full[key] for key in keys}, temporary)
+
+
+def _trainer(**arguments: Any) -> pl.Trainer:  # noqa: ANN401
+    """A trainer; what Lightning refuses is about the machine and the `trainer` keys."""
+    try:
+        return pl.Trainer(**arguments)
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        raise UserError(f"the keys of `trainer` must suit this machine, but: {error}") from error
 
 
 def _callbacks(folder: RunFolder, settings: Settings, progress: str) -> list[Callback]:
-    if progress not in PROGRESS:
-        raise UserError(f"trainer.progress must be one of {', '.join(PROGRESS)}, but is {progress}")
     callbacks: list[Callback] = [ReseedSteps(settings.seed), StepTimes(), History(folder)]
     if settings.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))

@@ -6,7 +6,7 @@ The seam for further methods: a class here overrides `criterion`, `sample_weight
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import nn
+from torch import Tensor, nn
 
 from mk11.errors import UserError
 
@@ -35,11 +35,27 @@ class ClassWeights(Imbalance):
         self.power = _checked("imbalance.power", power)
 
     def criterion(self, counts: Int[np.ndarray, " classes"], *, label_smoothing: float) -> nn.Module:
-        """Weighted cross-entropy, normalised by the sum of the weights in a batch (PyTorch's convention)."""
+        """Weighted cross-entropy, a plain mean over images."""
         weights = inverse_frequency(counts, self.power)
         weights = weights * counts.sum() / (weights * counts).sum()
-        weight = torch.tensor(weights, dtype=torch.float32)
-        return nn.CrossEntropyLoss(weight, label_smoothing=label_smoothing)
+        return WeightedCrossEntropy(
+            torch.tensor(weights, dtype=torch.float32), label_smoothing=label_smoothing
+        )
+
+
+class WeightedCrossEntropy(nn.CrossEntropyLoss):
+    """Cross-entropy with class weights, divided by the number of images.
+
+    PyTorch divides by the weights' sum over the batch, or by the images where targets are probabilities:
+    then the loss would depend on how a batch is shared over devices, and on whether it is mixed.
+    """
+
+    def __init__(self, weight: Float[Tensor, " classes"], *, label_smoothing: float) -> None:
+        super().__init__(weight, label_smoothing=label_smoothing, reduction="none")
+
+    def forward(self, logits: Float[Tensor, "batch classes"], target: Tensor) -> Float[Tensor, ""]:
+        """Mean over the batch; `target` holds labels or class probabilities."""
+        return super().forward(logits, target).mean()
 
 
 class BalancedSampler(Imbalance):

@@ -3,22 +3,128 @@
 import json
 import secrets
 import sys
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import Logger, TensorBoardLogger
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from mk11.errors import UserError
 from mk11.files import read_json, write_json
 from mk11.runs.folder import RunFolder
 
-MODES = ("online", "offline", "disabled")
+
+class Mirror(Logger):
+    """Mirrors a run's metrics until mirroring fails; then it says so once and stays silent."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title = title
+        self.target: Any = None  # what metrics go to; None before a start that worked
+        self.silent = False
+
+    @property
+    def name(self) -> str:
+        """Lightning's name for this logger."""
+        return self.title
+
+    @property
+    def version(self) -> str | None:
+        """Nothing: the run folder is the version."""
+        return None
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Mirror one epoch's metrics; `step` is the optimiser step."""
+        if self.target is not None and not self.silent:
+            self.guarded("log", lambda: self.send(metrics, step))
+
+    def log_hyperparams(self, params: object, *args: object, **kwargs: object) -> None:
+        """Nothing: the config lies in the run folder."""
+
+    def summarise(self, metrics: Mapping[str, Any]) -> None:
+        """Mirror the final metrics, where there is a place for them."""
+
+    @abstractmethod
+    def send(self, metrics: Mapping[str, float], step: int | None) -> None:
+        """Hand metrics to the target."""
+
+    @abstractmethod
+    def finish(self, exit_code: int) -> None:
+        """Close the target."""
+
+    @rank_zero_only
+    def guarded(self, action: str, call: Callable[[], object]) -> None:
+        """Run `call`; whatever it throws, the run matters more than its mirror."""
+        try:
+            call()
+        except Exception as error:
+            print(
+                f"warning: {self.title} failed to {action}; the run goes on without it: {error}",
+                file=sys.stderr,
+            )
+            self.silent = True
 
 
-def tensorboard(*, folder: RunFolder, config: Mapping[str, Any], record: Mapping[str, Any]) -> Logger:
-    """TensorBoard event files in the run folder (`tensorboard --logdir runs`)."""
-    return TensorBoardLogger(folder.path, name="tensorboard", version="")
+class TensorBoardMirror(Mirror):
+    """TensorBoard event files in a folder (`tensorboard --logdir runs`)."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("TensorBoard")
+        self.guarded("start", lambda: self._start(path))
+
+    def _start(self, path: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.target = SummaryWriter(str(path))
+
+    def send(self, metrics: Mapping[str, float], step: int | None) -> None:
+        """One scalar a metric."""
+        for name, value in metrics.items():
+            self.target.add_scalar(name, value, step)
+
+    def finish(self, exit_code: int) -> None:
+        """Write what is still in memory."""
+        if self.target is not None:
+            self.guarded("finish", self.target.close)
+
+
+class WandbMirror(Mirror):
+    """A W&B run."""
+
+    def __init__(self, options: dict[str, Any], *, init_timeout: float, finish_timeout: float) -> None:
+        super().__init__("W&B")
+        self.guarded("start", lambda: self._start(options, init_timeout, finish_timeout))
+
+    def _start(self, options: dict[str, Any], init_timeout: float, finish_timeout: float) -> None:
+        import wandb
+
+        settings = wandb.Settings(
+            init_timeout=init_timeout, finish_timeout=finish_timeout, console="off", silent=True
+        )
+        if options["mode"] == "online" and not wandb.login(timeout=1, relogin=False, verify=False):
+            raise RuntimeError("no API key: run `wandb login`, or set logger.wandb.mode=offline")
+        self.target = wandb.init(settings=settings, **options)
+
+    def send(self, metrics: Mapping[str, float], step: int | None) -> None:
+        """One history row."""
+        self.target.log({**metrics, "step": step})
+
+    def summarise(self, metrics: Mapping[str, Any]) -> None:
+        """Put the final metrics into the run's summary."""
+        if self.target is not None and not self.silent:
+            self.guarded("summarise", lambda: self.target.summary.update(json.loads(json.dumps(metrics))))
+
+    def finish(self, exit_code: int) -> None:
+        """End the run with its exit code, in bounded time (`finish_timeout`), also after a failure."""
+        if self.target is not None:
+            self.guarded("finish", lambda: self.target.finish(exit_code=exit_code))
+
+
+def tensorboard(*, folder: RunFolder, config: Mapping[str, Any], record: Mapping[str, Any]) -> Mirror:
+    """TensorBoard event files in the run folder."""
+    return TensorBoardMirror(folder.path / "tensorboard")
 
 
 def wandb_run(
@@ -32,10 +138,8 @@ def wandb_run(
     tags: list[str],
     init_timeout: float,
     finish_timeout: float,
-) -> Logger:
+) -> Mirror:
     """A W&B run whose id lives in the run folder, so that a resume continues the same run."""
-    if mode not in MODES:
-        raise UserError(f"logger.wandb.mode must be one of {', '.join(MODES)}, but is {mode}")
     options = {
         "mode": mode,
         "project": project,
@@ -58,60 +162,3 @@ def _run_id(folder: RunFolder) -> str:
     if not path.exists():
         write_json(path, {"id": secrets.token_hex(4)})
     return read_json(path)["id"]
-
-
-class WandbMirror(Logger):
-    """Mirrors metrics to W&B until W&B fails; then it warns once and stays silent."""
-
-    def __init__(self, options: dict[str, Any], *, init_timeout: float, finish_timeout: float) -> None:
-        super().__init__()
-        self.run: Any = None
-        self._guarded("start", lambda: self._start(options, init_timeout, finish_timeout))
-
-    @property
-    def name(self) -> str:
-        """Lightning's name for this logger."""
-        return "wandb"
-
-    @property
-    def version(self) -> str | None:
-        """The W&B run's id, None when W&B could not start."""
-        return self.run.id if self.run else None
-
-    @rank_zero_only
-    def _start(self, options: dict[str, Any], init_timeout: float, finish_timeout: float) -> None:
-        import wandb
-
-        settings = wandb.Settings(
-            init_timeout=init_timeout, finish_timeout=finish_timeout, console="off", silent=True
-        )
-        if options["mode"] == "online" and not wandb.login(timeout=1, relogin=False, verify=False):
-            raise RuntimeError("no API key: run `wandb login`, or set logger.wandb.mode=offline")
-        self.run = wandb.init(settings=settings, **options)
-
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Mirror one epoch's metrics; `step` is the optimiser step."""
-        if self.run:
-            self._guarded("log", lambda: self.run.log({**metrics, "step": step}))
-
-    def log_hyperparams(self, params: object, *args: object, **kwargs: object) -> None:
-        """Nothing: the config went to W&B at the start."""
-
-    def summarise(self, metrics: Mapping[str, Any]) -> None:
-        """Put the final metrics into the run's summary."""
-        if self.run:
-            self._guarded("summarise", lambda: self.run.summary.update(json.loads(json.dumps(metrics))))
-
-    def finish(self, exit_code: int) -> None:
-        """End the W&B run with the exit code, in bounded time (`finish_timeout`)."""
-        if self.run:
-            self._guarded("finish", lambda: self.run.finish(exit_code=exit_code))
-            self.run = None
-
-    def _guarded(self, action: str, call: Callable[[], object]) -> None:
-        try:
-            call()
-        except Exception as error:  # whatever W&B throws: the run matters more than its mirror
-            print(f"warning: W&B failed to {action}; the run goes on without it: {error}", file=sys.stderr)
-            self.run = None

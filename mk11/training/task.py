@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -37,11 +38,13 @@ class SubtypeClassifier(pl.LightningModule):
         num_classes: int,
         settings: Settings,
         channels_last: bool,
+        provenance: dict[str, Any],
     ) -> None:
         super().__init__()
         self.network = network
         self.criterion = criterion
         self.settings = settings
+        self.provenance = provenance
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.network.to(memory_format=self.memory_format)
         self.val_metrics = SplitMetrics(num_classes=num_classes)
@@ -84,6 +87,10 @@ class SubtypeClassifier(pl.LightningModule):
                 # Equal on all devices already, as the states are gathered; sync_dist tells Lightning so.
                 self.log(f"val/{name}", value, sync_dist=True, prog_bar=name == self.settings.monitor)
         self.val_metrics.reset()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let the file say what it is: classes, model, and which images it has seen."""
+        checkpoint["mk11"] = self.provenance
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with layer-wise learning rates, warm-up and cosine decay per step."""

@@ -26,9 +26,21 @@ def printed(table):
 
 
 def test_the_published_recipe_differs_from_itself_in_nothing(plan):
-    chosen = ("recipe=published", "augment=paper", "epochs=50", "batch_size=64", "image_size=224")
+    chosen = (
+        "recipe=published",
+        "augment=paper",
+        "epochs=50",
+        "batch_size=64",
+        "image_size=224",
+        "model.drop_path=0.1",
+    )
     differences = differences_from_published(plan(*chosen, "model.weights=none"))
     assert differences == [("model.weights", "imagenet", "none")]
+
+
+def test_a_changed_augmentation_is_listed_too(plan):
+    differences = differences_from_published(plan("augment=paper", "augment.re_prob=0"))
+    assert ("augment.re_prob", 0.25, 0) in differences
 
 
 def test_a_changed_key_is_listed_with_both_values(plan):

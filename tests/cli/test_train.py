@@ -127,7 +127,7 @@ def test_each_family_resumes_to_the_weights_of_an_uninterrupted_run(family, trai
     with stopped_after(2), pytest.raises(Stopped):
         train_in_process(*chosen, "name=broken")
     _, resumed = train_in_process(*chosen, "name=broken")
-    assert read_json(resumed.folder.record)["starts"] == 2
+    assert len(read_json(resumed.folder.record)["starts"]) == 2
     for name in ("best", "last"):
         expected, found = (weights(getattr(job.folder, name)) for job in (whole, resumed))
         assert expected.keys() == found.keys()
@@ -151,12 +151,36 @@ def test_a_run_with_averaged_weights_and_mixing_resumes_exactly(train_in_process
     assert all(torch.equal(expected[key], found[key]) for key in expected)
 
 
-def test_a_finished_run_starts_another(train_in_process):
+def test_rerun_does_an_interrupted_run_afresh(train_in_process):
+    with stopped_after(1), pytest.raises(Stopped):
+        train_in_process()
+    _, job = train_in_process("rerun=true")
+    record = read_json(job.folder.record)
+    assert (record["status"], len(record["starts"])) == ("finished", 1)
+    (kept,) = (job.folder.path / "previous").iterdir()
+    assert read_json(kept / "run.json")["status"] == "failed"
+
+
+def test_weights_that_have_seen_the_folds_test_images_are_refused(train_in_process, capsys):
+    _, first = train_in_process("epochs=1")
+    start = f"model.weights={first.folder.best}"
+    with pytest.raises(SystemExit):
+        train_in_process(start, "fold=1", "epochs=1")
+    assert "model.weights must not have seen the fold's validation or test images" in capsys.readouterr().err
+    _, marked = train_in_process(start, "fold=1", "epochs=1", "data.on_leak=warn")
+    (told,) = read_json(marked.folder.record)["data"]["marks"]["weights"]
+    assert "was trained on" in told
+
+
+def test_a_finished_run_starts_another(train_in_process, capsys):
     _, first = train_in_process()
     _, second = train_in_process(
         f"model.weights={first.folder.best}", "epochs=1", "optim.base_lr=1e-8", "optim.min_lr=0"
     )
     assert second.identity != first.identity
+    assert "0 missing" in capsys.readouterr().out
+    report = read_json(second.folder.record)["lineage"]["report"]
+    assert (report["missing"], report["unexpected"], report["replaced"]) == ([], [], [])
     assert second.config["model"]["weights"] == str(first.folder.best)
     before, after = weights(first.folder.best), weights(second.folder.best)
     stem = next(iter(before))
@@ -198,17 +222,14 @@ def test_each_answer_to_imbalance_trains(imbalance, train_in_process):
     ("override", "told"),
     [
         ("fold=7", "fold must be one of 0, 1, 2, but is 7"),
-        ("monitor=f1", "monitor must be one of accuracy"),
-        ("epochs=0", "epochs must be at least 1, but is 0"),
-        ("optim.layer_decay=1.5", "optim.layer_decay must be in (0, 1], but is 1.5"),
-        ("mix.probability=2", "mix.probability must be in [0, 1], but is 2"),
-        ("trainer.precision=fp8", "trainer.precision must be one of auto, fp32, bf16, fp16, but is fp8"),
-        ("trainer.progress=loud", "trainer.progress must be one of"),
+        ("data.root=???", "data.root must be given"),
+        ("augment.brightness=foo", "augment"),
+        ("trainer.accelerator=gpu", "the keys of `trainer` must suit this machine"),
+        ("model.weights=imagenet", "model.weights=imagenet needs model.safetensors"),
+        ("epochs=0", "epochs must be a whole number of at least 1, but is 0"),
         ("data.root=/no/such/folder", "/no/such/folder"),
         ("model.weights=/no/such/file.ckpt", "/no/such/file.ckpt"),
         ("data.resize=fixed_scale", "data.target_um_per_pixel"),
-        ("accumulate=3", "batch_size must be a positive multiple of devices x accumulate"),
-        ("rerun=maybe", "rerun must be false, true or stale, but is maybe"),
         ("imbalance=class_weights imbalance.power=3", "imbalance.power must be in [0, 2], but is 3"),
     ],
 )

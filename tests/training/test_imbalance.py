@@ -22,6 +22,16 @@ def test_class_weights_by_hand():
     assert float((weight * torch.from_numpy(COUNTS)).sum()) == pytest.approx(10)
 
 
+def test_the_weighted_loss_does_not_depend_on_how_a_batch_is_shared_or_encoded():
+    criterion = ClassWeights(power=1.0).criterion(COUNTS, label_smoothing=0.1)
+    generator = torch.Generator().manual_seed(0)
+    logits, labels = torch.randn(8, 3, generator=generator), torch.tensor([0, 0, 0, 1, 1, 2, 0, 2])
+    whole = criterion(logits, labels)
+    halves = (criterion(logits[:4], labels[:4]) + criterion(logits[4:], labels[4:])) / 2
+    torch.testing.assert_close(whole, halves)
+    torch.testing.assert_close(whole, criterion(logits, torch.eye(3)[labels]))
+
+
 def test_power_nought_is_no_weighting():
     weight = ClassWeights(power=0.0).criterion(COUNTS, label_smoothing=0.0).weight
     torch.testing.assert_close(weight, torch.ones(3))

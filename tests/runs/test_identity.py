@@ -77,6 +77,18 @@ def test_a_key_at_its_neutral_value_orphans_no_finished_run(key):
     assert identity(changed(key, NEUTRAL[key]), CONTENT) == identity(CONFIG, CONTENT)
 
 
+@pytest.mark.parametrize(
+    ("key", "one", "other"),
+    [
+        ("clip_norm", 1, 1.0),
+        ("mix.probability", 1.0, 0.5),  # nothing is mixed
+        ("data.target_um_per_pixel", None, 0.5),  # the short side decides
+    ],
+)
+def test_values_without_a_difference_are_one_run(key, one, other):
+    assert identity(changed(key, one), CONTENT) == identity(changed(key, other), CONTENT)
+
+
 def test_the_order_of_keys_does_not_matter():
     assert identity(dict(reversed(CONFIG.items())), CONTENT) == identity(CONFIG, CONTENT)
 

@@ -143,7 +143,7 @@ class Job:
             accumulate=cfg.accumulate,
             workers=cfg.workers,
             seed=cfg.seed,
-            sample_weights=instantiate(cfg.imbalance).sample_weights(self._train_labels),
+            sample_weights=instantiate(cfg.imbalance, _convert_="all").sample_weights(self._train_labels),
         )
 
     @cached_property
@@ -159,7 +159,7 @@ class Job:
     @cached_property
     def task(self) -> SubtypeClassifier:
         """Network, loss and optimiser."""
-        criterion = instantiate(self.cfg.imbalance).criterion(
+        criterion = instantiate(self.cfg.imbalance, _convert_="all").criterion(
             self.train_counts, label_smoothing=self.settings.label_smoothing
         )
         return SubtypeClassifier(

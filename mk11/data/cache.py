@@ -90,9 +90,8 @@ def cached_pixels(
 ) -> CachedPixels:
     """Pixels of `rows`, from a cache of all `images` of the index (both: path, content_hash, width, height).
 
-    Builds the cache if it is not there; several processes that start at once build it once. Earlier caches of
-    the same
-    `listing` are removed unless in use.
+    Builds the cache if it is not there; several processes that start at once build it once. Earlier caches
+    of the same `listing` are removed unless in use.
 
     Raises:
         UserError: no room for it, or an image that changed since it was indexed.

@@ -100,10 +100,11 @@ class CellData:
         images, conflicts = resolve_conflicts(relabelled.images, on_conflict=self.on_conflict)
         table = fold_table(images, folds.splits[fold], relabelled.classes, self.name)
         check_splits(table, relabelled.classes, fold)
-        leaks = check_leaks(table, on_leak=self._leak_policy(folds, table), fold=fold)
+        policy = self._leak_policy(folds, table)
+        leaks = check_leaks(table, on_leak=policy, fold=fold)
         warnings = list(folds.warnings)
         if folds.origin == "published":
-            warnings += check_coverage(images, folds.splits.loc[images.index], on_leak=self.on_leak)
+            warnings += check_coverage(images, folds.splits.loc[images.index], on_leak=policy)
         skipped = [{"id": name, "reason": reason} for name, reason in index.skipped.items()]
         marks = {"leaks": leaks, "skipped": skipped, "conflicts": conflicts, "warnings": warnings}
         return Fold(

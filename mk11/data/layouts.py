@@ -1,8 +1,7 @@
 """What lies in a data folder: files and their labels, from each of four layouts on disk.
 
 Every reader returns the same listing, one row per file: `id` (path relative to the root), `path`, `subtype`,
-`group`,
-`source` ("" = unknown), `um_per_pixel` (NaN = unknown), `fold` (-1 = not published) and `split`.
+`group` and `source` ("" = unknown), `um_per_pixel` (NaN = unknown), `fold` (-1 = not published) and `split`.
 """
 
 import os
@@ -51,7 +50,7 @@ def list_files(*, root: Path, layout: str, file: Path | None, csv_format: CsvFor
 def _layout_of(root: Path, file: Path | None) -> str:
     if file is not None or (root / "cells.csv").exists():
         return "csv"
-    if fold_folders(root):
+    if fold_folders(_published_root(root)):
         return "published_folds"
     if (root / "image").is_dir() and (root / "train.txt").exists():
         return "lists"
@@ -76,6 +75,9 @@ def class_folders(root: Path) -> pd.DataFrame:
     """One folder per subtype, images anywhere below it; hidden files and other suffixes are left out."""
     if not _folders(root):
         raise UserError(f"data.root must hold one folder of images per class, but {root} holds no folders")
+    if len(_folders(root)) == 1:
+        alone = _folders(root)[0]
+        raise UserError(f"data.root must hold several class folders, but {root} holds {alone.name} alone")
     if all(FOLD_FOLDER.fullmatch(folder.name) for folder in _folders(root)):
         raise UserError(f"fold_<k> folders must hold train/<class> folders, but those in {root} do not")
     return _refuse_empty_classes(_subtype_folders(root), root, {folder.name for folder in _folders(root)})
@@ -104,13 +106,19 @@ def fold_folders(root: Path) -> dict[int, Path]:
     return dict(sorted(folds.items()))
 
 
+def _published_root(root: Path) -> Path:
+    """`root`, or the one folder in it that holds published folds: archives have them beside the images."""
+    within = [folder for folder in _folders(root) if fold_folders(folder)]
+    return within[0] if not fold_folders(root) and len(within) == 1 else root
+
+
 def published_folds(root: Path) -> pd.DataFrame:
     """`fold_<k>/{train,val,test}/<class>`, as MK-11-CV5 is published: each image lies in every fold once."""
     parts, subtypes = [], set[str]()
-    for fold, folder in fold_folders(root).items():
+    for fold, folder in fold_folders(_published_root(root)).items():
         for split in (split for split in SPLITS if (folder / split).is_dir()):
             part = _subtype_folders(folder / split)
-            part["id"] = f"{folder.name}/{split}/" + part["id"]
+            part["id"] = f"{(folder / split).relative_to(root).as_posix()}/" + part["id"]
             parts.append(part.assign(fold=fold, split=split))
             subtypes |= {subtype.name for subtype in _folders(folder / split)}
     if not subtypes:

@@ -18,11 +18,11 @@ def in_threads(
 
     Threads do, because decoding and hashing release Python's lock. The bar shows on terminals only.
     """
-    with ThreadPoolExecutor(threads or _cores()) as pool:
+    with ThreadPoolExecutor(threads or cores()) as pool:
         results = pool.map(function, items)
         return list(tqdm(results, total=len(items), desc=title, unit="image", leave=False, disable=None))
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores this process may use; systems without affinity (macOS) tell how many there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,8 +8,8 @@ import pandas as pd
 
 from mk11.errors import UserError
 
-REQUIRED = ("path", "subtype")
 OPTIONAL = ("group", "um_per_pixel")
+PATIENTS = ("patient", "patient_id", "subject", "slide")  # other names that `group` goes by
 
 
 def read_cells_csv(file: Path, root: Path, columns: Mapping[str, str], path_format: str) -> pd.DataFrame:
@@ -19,8 +19,8 @@ def read_cells_csv(file: Path, root: Path, columns: Mapping[str, str], path_form
         file: The table; never written to.
         root: Folder that the paths in it are relative to.
         columns: Name in the table of `path`, `subtype`, `group` and `um_per_pixel`. The last two may be
-        absent from
-            the table under their default names.
+            absent under their default names; a table without `group` may call it `patient`, `patient_id`,
+            `subject` or `slide`.
         path_format: Python format that turns a value of `path` into a file name, such as `{:0>3}.bmp`.
 
     Raises:
@@ -28,8 +28,9 @@ def read_cells_csv(file: Path, root: Path, columns: Mapping[str, str], path_form
         twice.
     """
     frame = _read(file)
+    columns = {**columns, "group": _group_column(columns["group"], frame)}
     for role, name in columns.items():
-        unnamed = role in OPTIONAL and name == role
+        unnamed = role in OPTIONAL and name == role  # the default, which need not be there
         if name not in frame and not unnamed:
             known = ", ".join(map(str, frame))
             raise UserError(f"data.columns.{role} must be a column of {file} ({known}), but is {name}")
@@ -41,6 +42,14 @@ def read_cells_csv(file: Path, root: Path, columns: Mapping[str, str], path_form
         table["um_per_pixel"] = _scale(table["um_per_pixel"], file)
     _check(table, file, root)
     return table
+
+
+def _group_column(name: str, frame: pd.DataFrame) -> str:
+    """The column of groups: the one named, or the first that holds patients under another name."""
+    if name != "group" or name in frame:
+        return name
+    found = [column for column in frame if str(column).lower() in PATIENTS]
+    return str(found[0]) if found else name
 
 
 def _read(file: Path) -> pd.DataFrame:

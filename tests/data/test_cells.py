@@ -78,6 +78,20 @@ def test_the_fingerprint_does_not_see_where_files_lie(class_folders, tmp_path, c
     assert len(first) == 16
 
 
+def test_rows_follow_contents_so_that_other_names_train_in_the_same_order(class_folders, tmp_path, cell_data):
+    first = cell_data(class_folders).fold(0).table
+    renamed = tmp_path / "renamed"
+    shutil.copytree(class_folders, renamed, ignore=shutil.ignore_patterns(".mk11"))
+    for number, file in enumerate(sorted(renamed.glob("*/*.png"), reverse=True)):
+        file.rename(file.with_name(f"{number:03d}.png"))
+    second = cell_data(renamed).fold(0)
+    compared = ["content_hash", "subtype", "split"]
+    pd.testing.assert_frame_equal(first[compared], second.table[compared])
+    assert list(first["id"]) != list(second.table["id"])
+    for row, path in enumerate(second.table["path"]):
+        np.testing.assert_array_equal(second.pixels[row], read_rgb(Path(path)))
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -45,6 +45,25 @@ def test_folds_of_another_form_are_not_taken_for_classes(tmp_path, save, listed)
         listed(tmp_path)
 
 
+def test_the_published_archive_is_read_by_its_folds_not_as_two_classes(tmp_path, save, listed):
+    for subtype in ("MMK", "S-MK"):
+        save(tmp_path / "MK-11" / subtype / "a.png", 1)
+        for fold in range(2):
+            for split in ("train", "val", "test"):
+                save(tmp_path / "MK-11-CV5" / f"fold_{fold}" / split / subtype / f"{split}.png", 2)
+    listing = listed(tmp_path)
+    assert set(listing["subtype"]) == {"MMK", "S-MK"}
+    assert set(listing["fold"]) == {0, 1}
+    assert "MK-11-CV5/fold_1/val/MMK/val.png" in set(listing["id"])
+
+
+def test_a_folder_of_class_folders_one_level_too_high_is_named(tmp_path, save, listed):
+    save(tmp_path / "MK-11" / "MMK" / "a.png", 1)
+    save(tmp_path / "MK-11" / "S-MK" / "a.png", 2)
+    with pytest.raises(UserError, match=r"must hold several class folders, but .* holds MK-11 alone"):
+        listed(tmp_path)
+
+
 def test_an_empty_class_folder_is_named(class_folders, listed):
     (class_folders / "d").mkdir()
     with pytest.raises(UserError, match=r"each class folder must hold images, but `d` in .* holds none"):

@@ -114,7 +114,8 @@ def test_labels_and_images_belong_together():
 
 def on_device(rank, world_size, **how):
     module = loaders(**how)
-    module.trainer = SimpleNamespace(global_rank=rank, world_size=world_size)
+    begun = SimpleNamespace(epoch_progress=SimpleNamespace(current=SimpleNamespace(processed=0)))
+    module.trainer = SimpleNamespace(global_rank=rank, world_size=world_size, fit_loop=begun)
     return module
 
 

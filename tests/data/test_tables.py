@@ -28,6 +28,15 @@ def test_scale_is_a_number_per_image_or_unknown(read):
     assert math.isnan(scale[1])
 
 
+@pytest.mark.parametrize("name", ["patient", "Patient_ID", "subject", "slide"])
+def test_patients_under_another_name_are_groups_all_the_same(read, name):
+    assert read(f"path,subtype,{name}\n001.bmp,a,p1\n002.bmp,b,p2\n")["group"].tolist() == ["p1", "p2"]
+
+
+def test_a_group_column_wins_over_a_patient_column(read):
+    assert read("path,subtype,patient,group\n001.bmp,a,p1,g1\n")["group"].tolist() == ["g1"]
+
+
 def test_columns_and_paths_of_another_habit_are_taken_as_told(read):
     text = "image ID, class label,patient\n1,neutrophil,p7\n2,lymphocyte,p8\n"
     table = read(text, "{:0>3}.bmp", path="image ID", subtype="class label", group="patient")

@@ -15,6 +15,7 @@ from filelock import FileLock
 from jaxtyping import UInt8
 from tqdm import tqdm
 
+from mk11.data.parallel import cores
 from mk11.errors import UserError
 
 Task = TypeVar("Task")
@@ -59,7 +60,7 @@ def in_processes(
 
     `chunk`: tasks handed over at once; a process is worth its start from 25 chunks on.
     """
-    processes = min(_cores(), len(tasks) // (WORTH_A_PROCESS * chunk))
+    processes = min(cores(), len(tasks) // (WORTH_A_PROCESS * chunk))
     if processes < 2:
         return _listed(map(draw, tasks), len(tasks), title)
     # spawn: forking would copy the locks of libraries' threads in whatever state they are
@@ -80,7 +81,3 @@ def _listed(results: Iterable[Result], total: int, title: str) -> list[Result]:
 
 def _one_thread() -> None:
     cv2.setNumThreads(0)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

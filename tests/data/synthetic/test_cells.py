@@ -39,7 +39,7 @@ def test_the_same_seed_draws_the_same_bytes(drawn, tmp_path):
 
 def test_two_processes_draw_the_same_bytes_as_one(drawn, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "WORTH_A_PROCESS", 1)
-    monkeypatch.setattr(files, "_cores", lambda: 2)
+    monkeypatch.setattr(files, "cores", lambda: 2)
     generate(tmp_path / "again", scale=SMALL, seed=0)
     assert contents(tmp_path / "again") == contents(drawn)
 

@@ -31,7 +31,7 @@ def contents(folder):
 
 def test_the_same_seed_draws_the_same_bytes_in_any_number_of_processes(drawn, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "WORTH_A_PROCESS", 1)
-    monkeypatch.setattr(files, "_cores", lambda: 2)
+    monkeypatch.setattr(files, "cores", lambda: 2)
     generate_fields(tmp_path / "again", count=FIELDS, seed=0)
     assert contents(tmp_path / "again") == contents(drawn)
 

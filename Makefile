@@ -4,15 +4,12 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.installed
 
-.PHONY: quickstart test test-all check format
+.PHONY: quickstart test check format
 
 quickstart: $(VENV)/.core  ## train on drawn cells, about a minute on two cores after the install
 	$(BIN)/python train.py experiment=quickstart
 
-test: $(READY)  ## all tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow"
-
-test-all: $(READY)  ## all tests
+test: $(READY)  ## all tests
 	$(BIN)/python -m pytest
 
 check: $(READY)  ## format, lint, types, import direction

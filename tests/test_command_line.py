@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import torch
 
 from mk11.evaluation.predictions import read_predictions
@@ -71,6 +72,21 @@ def test_the_embedded_drawn_cells_train_from_nothing(tmp_path, monkeypatch):
     record = read_json(only(tmp_path / "runs", "run.json"))
     assert (record["status"], record["fold"], len(record["data"]["classes"])) == ("finished", 2, 11)
     assert "Warning" not in err, err
+
+
+@pytest.mark.shared
+def test_real_cells_train_with_their_fields_kept_whole(shared, tmp_path):
+    cells = tmp_path / "chula"
+    cut = [sys.executable, str(shared / "data" / "cut_cells.py"), str(cells), "--limit", "30"]
+    subprocess.run(cut, check=True, capture_output=True)
+    settings = ("model=convnext_test", "image_size=32", "epochs=1", "workers=1", "threads=1")
+    code, _, err = run("data=folder", f"data.root={cells}", *settings, f"runs={tmp_path / 'runs'}")
+    assert code == 0, err
+    predictions, classes = read_predictions(only(tmp_path / "runs", "predictions.parquet"))
+    assert len(classes) == 11
+    groups = predictions.groupby("split")["group"].agg(set)
+    assert groups["val"] & groups["test"] == set()
+    assert "" not in groups["test"]
 
 
 def test_killed_in_epoch_3_of_6_and_started_again_the_result_is_the_same(overrides, tmp_path):

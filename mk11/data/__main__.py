@@ -56,7 +56,7 @@ def show(options: argparse.Namespace, overrides: Sequence[str]) -> None:
 def _data_set(data: str, overrides: Sequence[str], um_per_pixel: float | None) -> "CellData":
     """The data set of a name of conf/data, or the one in a folder."""
     from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, InstantiationException
     from hydra.utils import instantiate
 
     named = (CONF / "data" / f"{data}.yaml").exists()
@@ -71,7 +71,12 @@ def _data_set(data: str, overrides: Sequence[str], um_per_pixel: float | None) -
         config.root = data
     if um_per_pixel is not None:
         config.um_per_pixel = um_per_pixel
-    cells: CellData = instantiate(config, _convert_="all")
+    try:
+        cells: CellData = instantiate(config)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise
     return cells
 
 

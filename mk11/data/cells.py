@@ -19,12 +19,14 @@ from mk11.data.label_map import Relabelled, read_label_map, relabel
 from mk11.data.layouts import CsvFormat, list_files
 from mk11.data.leaks import check_coverage, check_leaks, check_splits, resolve_conflicts
 from mk11.data.place import side_folder
+from mk11.data.settings import check_choice, check_keys, check_positive, check_whole
 from mk11.errors import UserError
 
 CHOICES = {
     "on_leak": ("auto", "stop", "warn"),
     "on_conflict": ("keep", "drop"),
     "on_bad_image": ("error", "skip"),
+    "cache": (True, False),
 }
 
 
@@ -51,7 +53,11 @@ class Fold:
 
 
 class CellData:
-    """Cells in a folder; every argument is a key of conf/data/_defaults.yaml and explained there."""
+    """Cells in a folder; every argument is a key of conf/data/base/defaults.yaml and explained there.
+
+    Raises:
+        UserError: a value that its key cannot hold; instantiate() wraps it.
+    """
 
     def __init__(
         self,
@@ -76,16 +82,23 @@ class CellData:
         target_um_per_pixel: float | None,
         generate: Callable[[Path], object] | None = None,
     ) -> None:
-        self.name, self.root, self.layout = name, Path(root).expanduser().absolute(), layout
-        self.file = None if file is None else _csv_file(Path(file), self.root)
-        self.csv_format = CsvFormat(columns, path_format)
-        self.um_per_pixel, self.group_regex, self.label_map = um_per_pixel, group_regex, label_map
-        fold_file = None if folds["file"] is None else Path(folds["file"])
+        # Names are taken as text: YAML reads a folder called 2024 as a number.
+        self.name, self.root, self.layout = str(name), Path(str(root)).expanduser().absolute(), layout
+        self.file = None if file is None else _csv_file(Path(str(file)), self.root)
+        check_keys("data.columns", columns, ("path", "subtype", "group", "um_per_pixel"))
+        named = {role: str(column) for role, column in columns.items()}
+        self.csv_format = CsvFormat(named, str(path_format))
+        self.um_per_pixel, self.label_map = um_per_pixel, label_map
+        self.group_regex = None if group_regex is None else str(group_regex)
+        check_keys("data.folds", folds, ("count", "seed", "val_fraction", "file"))
+        fold_file = None if folds["file"] is None else Path(str(folds["file"]))
         self.fold_settings = FoldSettings(folds["count"], folds["seed"], folds["val_fraction"], fold_file)
         self.on_leak, self.on_conflict, self.on_bad_image = on_leak, on_conflict, on_bad_image
-        self.cache, self.work_dir, self.threads = cache, None if work_dir is None else Path(work_dir), threads
+        self.work_dir = None if work_dir is None else Path(str(work_dir))
+        self.cache, self.threads = cache, threads
         self.resize, self.target_um_per_pixel = resize, target_um_per_pixel
         self.generate = generate
+        self._check()
 
     def fold(self, fold: int) -> Fold:
         """Fold number `fold`, indexed, split, checked and decoded; what a file remembers is not done again.
@@ -127,7 +140,6 @@ class CellData:
 
     @cached_property
     def _indexed(self) -> tuple[Index, Folds]:
-        self._check()
         if self.generate is not None and not (self.root / "cells.csv").exists():  # it is written last
             self.generate(self.root)
         listing = list_files(root=self.root, layout=self.layout, file=self.file, csv_format=self.csv_format)
@@ -142,12 +154,14 @@ class CellData:
             return index, make_folds(index, self.fold_settings, self.folder)
 
     def _check(self) -> None:
-        """Refuse settings that no data could make right; not when made, as instantiate() wraps errors."""
+        """Refuse settings that no data could make right."""
         for key, choices in CHOICES.items():
-            if (value := getattr(self, key)) not in choices:
-                raise UserError(f"data.{key} must be one of {', '.join(choices)}, but is {value}")
-        if self.um_per_pixel is not None and not self.um_per_pixel > 0:
-            raise UserError(f"data.um_per_pixel must be above 0, but is {self.um_per_pixel}")
+            check_choice(f"data.{key}", getattr(self, key), choices)
+        for key in ("um_per_pixel", "target_um_per_pixel"):
+            if getattr(self, key) is not None:
+                check_positive(f"data.{key}", getattr(self, key))
+        if self.threads is not None:
+            check_whole("data.threads", self.threads, least=1)
 
     def _leak_policy(self, folds: Folds, table: pd.DataFrame) -> str:
         """`auto` stops, except where nobody can mend it: published folds whose patients are unknown."""
@@ -168,6 +182,8 @@ class DrawnCells(CellData):
     """Cells drawn on first use, by a function that takes `scale` (1 = as many as MK-11 has) and `seed`."""
 
     def __init__(self, *, scale: float, seed: int, generate: Callable[..., object], **data: Any) -> None:  # noqa: ANN401
+        check_positive("data.scale", scale)
+        check_whole("data.seed", seed, least=0)
         super().__init__(**data, generate=partial(generate, scale=scale, seed=seed))
 
 

@@ -17,7 +17,9 @@ def fold_table(images: pd.DataFrame, split: pd.Series, classes: tuple[str, ...],
         source=images["source"].replace("", name),
     )
     table = table[table["split"] != ""]
-    return table.sort_values(["content_hash", "subtype", "group", "id"], ignore_index=True)
+    # `id` last: it decides only between rows that are equal in all that the fingerprint sees.
+    order = ["content_hash", "subtype", "group", "um_per_pixel", "split", "id"]
+    return table.sort_values(order, ignore_index=True)
 
 
 def fingerprint(table: pd.DataFrame) -> str:

@@ -16,6 +16,7 @@ import pandas as pd
 from mk11.data.assign import count_classes, deal, sole_owners, units_of
 from mk11.data.index import Index
 from mk11.data.layouts import SPLITS
+from mk11.data.settings import check_fraction, check_whole
 from mk11.errors import UserError
 from mk11.files import replacing
 
@@ -24,12 +25,21 @@ VERSION = 1  # of the way folds are computed; another one leaves frozen files as
 
 @dataclass(frozen=True)
 class FoldSettings:
-    """`data.folds`: count, seed, share of a training part that validates, and a file of the user's own."""
+    """`data.folds`: count, seed, share of a training part that validates, and a file of the user's own.
+
+    Raises:
+        UserError: a setting that no images could be dealt by.
+    """
 
     count: int
     seed: int
     val_fraction: float
     file: Path | None
+
+    def __post_init__(self) -> None:
+        check_whole("data.folds.count", self.count, least=2)
+        check_whole("data.folds.seed", self.seed, least=0)
+        check_fraction("data.folds.val_fraction", self.val_fraction)
 
 
 @dataclass(frozen=True)
@@ -48,10 +58,9 @@ def make_folds(index: Index, settings: FoldSettings, folder: Path) -> Folds:
     """Folds of an index; computed ones are kept in `folder`.
 
     Raises:
-        UserError: a setting out of range, fewer units than folds, or a fold file that does not fit the
+        UserError: fewer units than folds, or a fold file that does not fit the
         images.
     """
-    _check(settings)
     if settings.file is not None:
         splits, origin = read_folds(settings.file, index.images, "data.folds.file"), "file"
     elif len(index.published.columns):
@@ -60,13 +69,6 @@ def make_folds(index: Index, settings: FoldSettings, folder: Path) -> Folds:
         splits, origin = _frozen(index.images, settings, folder), "computed"
     warnings = _scarce(index.images, settings.count) if origin == "computed" else []
     return Folds(_with_validation(splits, index.images, settings), origin, warnings)
-
-
-def _check(settings: FoldSettings) -> None:
-    if settings.count < 2:
-        raise UserError(f"data.folds.count must be at least 2, but is {settings.count}")
-    if not 0 < settings.val_fraction < 1:
-        raise UserError(f"data.folds.val_fraction must be between 0 and 1, but is {settings.val_fraction}")
 
 
 def read_folds(file: Path, images: pd.DataFrame, named: str) -> pd.DataFrame:

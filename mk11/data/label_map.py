@@ -27,9 +27,11 @@ def read_label_map(label_map: str | Mapping[str, object] | None) -> LabelMap | N
     Raises:
         UserError: no such file, or it is not a mapping of names to names.
     """
-    if isinstance(label_map, str):
-        return _from_file(Path(label_map))
-    if label_map is None or not (label_map.get("file") or label_map.get("map")):
+    if label_map is None:
+        return None
+    if not isinstance(label_map, Mapping):
+        return _from_file(Path(str(label_map)))
+    if not (label_map.get("file") or label_map.get("map")):
         return None
     if label_map.get("file"):
         return _from_file(Path(str(label_map["file"])))

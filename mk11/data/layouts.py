@@ -19,6 +19,7 @@ from mk11.errors import UserError
 LAYOUTS = ("auto", "class_folders", "published_folds", "lists", "csv")
 SPLITS = ("train", "val", "test")
 FOLD_FOLDER = re.compile(r"fold_(\d+)")
+PART_FOLDER = re.compile(r"train(ing)?|val(id(ation)?)?|test(ing)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,30 @@ def _with_defaults(listing: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 def class_folders(root: Path) -> pd.DataFrame:
     """One folder per subtype, images anywhere below it; hidden files and other suffixes are left out."""
-    if not _folders(root):
+    folders = _folders(root)
+    _refuse_other_levels(folders, root)
+    return _refuse_empty_classes(_subtype_folders(root), root, {folder.name for folder in folders})
+
+
+def _refuse_other_levels(folders: list[Path], root: Path) -> None:
+    """No class is a folder that stands alone, one of parts or folds only, or one that holds published folds."""
+    if not folders:
         raise UserError(f"data.root must hold one folder of images per class, but {root} holds no folders")
-    if len(_folders(root)) == 1:
-        alone = _folders(root)[0]
-        raise UserError(f"data.root must hold several class folders, but {root} holds {alone.name} alone")
-    if all(FOLD_FOLDER.fullmatch(folder.name) for folder in _folders(root)):
+    if len(folders) == 1:
+        alone = folders[0].name
+        raise UserError(f"data.root must hold several class folders, but {root} holds {alone} alone")
+    if all(FOLD_FOLDER.fullmatch(folder.name) for folder in folders):
         raise UserError(f"fold_<k> folders must hold train/<class> folders, but those in {root} do not")
-    return _refuse_empty_classes(_subtype_folders(root), root, {folder.name for folder in _folders(root)})
+    if all(PART_FOLDER.fullmatch(folder.name) for folder in folders):
+        named = ", ".join(folder.name for folder in folders)
+        raise UserError(
+            f"data.root must hold class folders, but {root} holds {named} (they are taken within fold_0/)"
+        )
+    for folder in folders:
+        if fold_folders(folder):
+            raise UserError(
+                f"data.root must hold class folders, but {folder} holds published folds: is it data.root?"
+            )
 
 
 def _subtype_folders(root: Path) -> pd.DataFrame:

@@ -82,7 +82,10 @@ def check_coverage(images: pd.DataFrame, splits: pd.DataFrame, *, on_leak: str) 
     }
     warnings = [f"{count} of {len(tested)} images {what}" for what, count in told.items() if count]
     if warnings and on_leak == "stop":
-        raise UserError(f"published test sets must be disjoint and cover everything, but {warnings[0]}")
+        raise UserError(
+            f"published test sets must be disjoint and cover everything, but {warnings[0]} "
+            "(data.on_leak=warn goes on and marks every table)"
+        )
     return warnings
 
 

@@ -9,7 +9,12 @@ import pandas as pd
 from mk11.errors import UserError
 
 OPTIONAL = ("group", "um_per_pixel")
-PATIENTS = ("patient", "patient_id", "subject", "slide")  # other names that `group` goes by
+PATIENTS = (
+    "patient",
+    "patient_id",
+    "subject",
+    "slide",
+)  # other names that `group` goes by; a slide is of one
 
 
 def read_cells_csv(file: Path, root: Path, columns: Mapping[str, str], path_format: str) -> pd.DataFrame:
@@ -45,11 +50,11 @@ def read_cells_csv(file: Path, root: Path, columns: Mapping[str, str], path_form
 
 
 def _group_column(name: str, frame: pd.DataFrame) -> str:
-    """The column of groups: the one named, or the first that holds patients under another name."""
+    """The column of groups: the one named, or the first of PATIENTS that the table has, in any case."""
     if name != "group" or name in frame:
         return name
-    found = [column for column in frame if str(column).lower() in PATIENTS]
-    return str(found[0]) if found else name
+    columns = {str(column).lower(): str(column) for column in frame}
+    return next((columns[patient] for patient in PATIENTS if patient in columns), name)
 
 
 def _read(file: Path) -> pd.DataFrame:

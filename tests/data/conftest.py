@@ -12,7 +12,7 @@ from PIL import Image
 from mk11.data.cells import CellData
 from mk11.data.layouts import CsvFormat
 
-DEFAULTS = Path(__file__).resolve().parents[2] / "conf/data/_defaults.yaml"
+DEFAULTS = Path(__file__).resolve().parents[2] / "conf/data/base/defaults.yaml"
 
 
 def picture(seed, height=6, width=5):
@@ -69,7 +69,7 @@ def published(tmp_path, save):
 def shipped():
     """The keys of a data set as shipped."""
     keys = yaml.safe_load(DEFAULTS.read_text())
-    del keys["_target_"]
+    keys = {key: value for key, value in keys.items() if not key.startswith("_")}
     return keys | {"name": "test", "label_map": None}
 
 

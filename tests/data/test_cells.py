@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mk11.data.cells import DrawnCells
+from mk11.data.cells import CellData, DrawnCells
 from mk11.data.images import read_rgb
 from mk11.errors import UserError
 
@@ -49,9 +49,47 @@ def test_an_unknown_policy_is_refused(class_folders, cell_data, key):
         cell_data(class_folders, **{key: "maybe"}).fold(0)
 
 
-def test_a_scale_must_be_positive(class_folders, cell_data):
-    with pytest.raises(UserError, match=r"data\.um_per_pixel must be above 0, but is -0\.1"):
-        cell_data(class_folders, um_per_pixel=-0.1).fold(0)
+@pytest.mark.parametrize("value", ["abc", 0, -0.1, float("nan"), True])
+@pytest.mark.parametrize("key", ["um_per_pixel", "target_um_per_pixel"])
+def test_a_scale_is_a_number_above_zero(class_folders, cell_data, key, value):
+    with pytest.raises(UserError, match=rf"^data\.{key} must be a number above 0, but is {value}$"):
+        cell_data(class_folders, **{key: value})
+
+
+@pytest.mark.parametrize("threads", ["abc", 0, 1.5])
+def test_threads_are_a_whole_number(class_folders, cell_data, threads):
+    told = rf"^data\.threads must be a whole number of at least 1, but is {threads}$"
+    with pytest.raises(UserError, match=told):
+        cell_data(class_folders, threads=threads)
+
+
+@pytest.mark.parametrize("key", ["columns", "folds"])
+@pytest.mark.parametrize("value", ["abc", None, {}])
+def test_keys_of_keys_are_all_there(shipped, class_folders, key, value):
+    with pytest.raises(UserError, match=rf"^data\.{key} must give \w+, .*, but is "):
+        CellData(**shipped | {"root": class_folders, key: value})
+
+
+def test_names_that_yaml_reads_as_numbers_are_names(class_folders, cell_data, monkeypatch):
+    monkeypatch.chdir(class_folders.parent)
+    class_folders.rename("2024")
+    fold = cell_data(2024, name=7).fold(0)
+    assert len(fold.table) == 24
+    assert set(fold.table["source"]) == {"7"}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"scale": "big"}, "data.scale must be a number above 0, but is big"),
+        ({"seed": 0.5}, "data.seed must be a whole number of at least 0, but is 0.5"),
+    ],
+)
+def test_drawn_cells_take_numbers(shipped, tmp_path, change, told):
+    keys = shipped | {"root": tmp_path, "scale": 0.5, "seed": 0, "generate": print} | change
+    with pytest.raises(UserError) as error:
+        DrawnCells(**keys)
+    assert str(error.value) == told
 
 
 def test_paths_hold_wherever_the_command_runs(class_folders, cell_data, monkeypatch, tmp_path):
@@ -87,6 +125,7 @@ def test_rows_follow_contents_so_that_other_names_train_in_the_same_order(class_
     second = cell_data(renamed).fold(0)
     compared = ["content_hash", "subtype", "split"]
     pd.testing.assert_frame_equal(first[compared], second.table[compared])
+    assert second.fingerprint == cell_data(class_folders).fold(0).fingerprint
     assert list(first["id"]) != list(second.table["id"])
     for row, path in enumerate(second.table["path"]):
         np.testing.assert_array_equal(second.pixels[row], read_rgb(Path(path)))
@@ -171,6 +210,25 @@ def test_published_test_sets_that_leave_images_out_are_told(published, cell_data
     shutil.rmtree(published / "fold_2")
     marks = cell_data(published).fold(0).marks
     assert marks == {"warnings": ["6 of 18 images are in no test set"]}
+
+
+def test_published_test_sets_that_leave_images_out_stop_where_patients_are_known(published, cell_data):
+    shutil.rmtree(published / "fold_2")
+    told = (
+        r"must be disjoint and cover everything, but 6 of 18 images are in no test set \(data\.on_leak=warn"
+    )
+    with pytest.raises(UserError, match=told):
+        cell_data(published, group_regex=r"(\d_\d)\.png").fold(0)
+
+
+def test_patients_of_a_table_are_kept_whole_whatever_their_column_is_called(class_folders, cell_data):
+    names = sorted(file.relative_to(class_folders).as_posix() for file in class_folders.glob("*/*.png"))
+    rows = "".join(f"{name},{name[0]},{name[2:4]}\n" for name in names)
+    (class_folders / "cells.csv").write_text("path,subtype,patient\n" + rows)
+    for number in range(4):
+        table = cell_data(class_folders, folds={"count": 4}).fold(number).table
+        assert (table.groupby("group")["split"].nunique() == 1).all()
+        assert set(table["group"]) == {"p0", "p1", "p2", "p3"}
 
 
 def test_one_image_under_two_labels_is_recorded_or_dropped(class_folders, cell_data):

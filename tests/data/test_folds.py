@@ -168,9 +168,9 @@ def test_a_faulty_fold_file_is_told_in_one_sentence(tmp_path, text, told):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"count": 1}, r"data\.folds\.count must be at least 2, but is 1"),
+        ({"count": 1}, r"data\.folds\.count must be a whole number of at least 2, but is 1"),
         ({"count": 13}, r"data\.folds\.count must be at most 12, .* but is 13"),
-        ({"val_fraction": 1.0}, r"data\.folds\.val_fraction must be between 0 and 1, but is 1"),
+        ({"val_fraction": 1.0}, r"data\.folds\.val_fraction must be a number in \(0, 1\), but is 1"),
     ],
 )
 def test_settings_out_of_range_are_refused(tmp_path, change, told):

@@ -64,6 +64,29 @@ def test_a_folder_of_class_folders_one_level_too_high_is_named(tmp_path, save, l
         listed(tmp_path)
 
 
+@pytest.mark.parametrize("parts", [("train", "test"), ("Training", "Validation")])
+def test_parts_of_a_data_set_are_not_taken_for_classes(tmp_path, save, listed, parts):
+    for part in parts:
+        save(tmp_path / part / "MMK" / "a.png", 1)
+    with pytest.raises(UserError, match=f"must hold class folders, but .* holds {', '.join(sorted(parts))}"):
+        listed(tmp_path)
+
+
+@pytest.mark.parametrize("layout", ["auto", "class_folders"])
+def test_several_sets_of_folds_are_not_taken_for_classes(tmp_path, save, listed, layout):
+    for name in ("CV5", "CV10"):
+        save(tmp_path / name / "fold_0" / "train" / "MMK" / "a.png", 1)
+    with pytest.raises(UserError, match=r"must hold class folders, but .*CV10 holds published folds"):
+        listed(tmp_path, layout)
+
+
+def test_patients_within_classes_are_not_taken_for_classes(tmp_path, save, listed):
+    for subtype in ("MMK", "S-MK"):
+        for patient in ("P1", "P2"):
+            save(tmp_path / subtype / patient / "a.png", 1)
+    assert set(listed(tmp_path)["subtype"]) == {"MMK", "S-MK"}
+
+
 def test_an_empty_class_folder_is_named(class_folders, listed):
     (class_folders / "d").mkdir()
     with pytest.raises(UserError, match=r"each class folder must hold images, but `d` in .* holds none"):

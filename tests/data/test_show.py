@@ -82,6 +82,8 @@ def test_a_folder_is_shown_with_one_command(class_folders, tmp_path, capsys):
     [
         (["nowhere"], "DATA must be a folder or a name"),
         (["mk11", "data.rot=x"], "KEY=VALUE must be keys of conf/data"),
+        (["mk11", "data.threads=0"], "data.threads must be a whole number of at least 1, but is 0"),
+        (["mk11", "data.columns=abc"], "data.columns must give path, subtype"),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(arguments, told, capsys):

@@ -33,6 +33,14 @@ def test_patients_under_another_name_are_groups_all_the_same(read, name):
     assert read(f"path,subtype,{name}\n001.bmp,a,p1\n002.bmp,b,p2\n")["group"].tolist() == ["p1", "p2"]
 
 
+def test_a_patient_wins_over_a_slide_whichever_stands_first(read):
+    assert read("path,subtype,slide,patient\n001.bmp,a,s1,p1\n")["group"].tolist() == ["p1"]
+
+
+def test_other_columns_are_no_groups(read):
+    assert "group" not in read("path,subtype,centre\n001.bmp,a,c1\n")
+
+
 def test_a_group_column_wins_over_a_patient_column(read):
     assert read("path,subtype,patient,group\n001.bmp,a,p1,g1\n")["group"].tolist() == ["g1"]
 

@@ -42,7 +42,7 @@ def test_what_the_project_ships_breaks_no_rule(recipe, model):
         ("optim.base_lr=high", "optim.base_lr must be a number above 0, but is high"),
         ("optim.base_lr=nan", "optim.base_lr must be a number above 0, but is nan"),
         ("optim.layer_decay=1.5", "optim.layer_decay must be a number in (0, 1], but is 1.5"),
-        ("optim.min_lr=1", "optim.min_lr must be below the learning rate 0.002, but is 1"),
+        ("optim.min_lr=1", "optim.min_lr must be below the learning rate 0.001, but is 1"),
         ("optim.warmup_epochs=60", "optim.warmup_epochs must be at most epochs=15, but is 60"),
         ("optim.betas=[0.9]", "optim.betas must be a list of 2 numbers, but is [0.9]"),
         ("optim.betas=[0.9,1.5]", "each number of optim.betas must be a number in [0, 1), but is 1.5"),

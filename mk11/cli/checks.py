@@ -1,4 +1,4 @@
-"""The border of the configuration: every key a user may set is checked here, once, before images are read."""
+"""The border of the configuration: keys are checked here before images are read; `data` checks its own."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -23,12 +23,6 @@ NUMBERS: Mapping[str, Rule] = {
     "accumulate": COUNT,
     "batch_size": COUNT,
     "clip_norm": POSITIVE,
-    "data.folds.count": (int, "a whole number of at least 2", lambda value: value >= 2),
-    "data.folds.seed": NATURAL,
-    "data.folds.val_fraction": (float, "a number in (0, 1)", lambda value: 0 < value < 1),
-    "data.target_um_per_pixel": POSITIVE,
-    "data.threads": COUNT,
-    "data.um_per_pixel": POSITIVE,
     "ema_decay": BELOW_ONE,
     "epochs": COUNT,
     "fold": NATURAL,
@@ -50,14 +44,7 @@ NUMBERS: Mapping[str, Rule] = {
     "trainer.num_nodes": COUNT,
     "workers": NATURAL,
 }
-NULLABLE = (
-    "clip_norm",
-    "data.target_um_per_pixel",
-    "data.threads",
-    "data.um_per_pixel",
-    "model.drop_path",
-    "threads",
-)
+NULLABLE = ("clip_norm", "model.drop_path", "threads")
 
 TRIPLES = {"model.mean": NOT_NEGATIVE, "model.std": POSITIVE}  # red, green, blue
 

@@ -1,7 +1,7 @@
 """A data set of single cells, from its folder to one fold of decoded images."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,14 +12,14 @@ from filelock import FileLock
 
 from mk11.data.cache import DecodedPixels, Pixels, cached_pixels
 from mk11.data.fold_table import fingerprint, fold_table
-from mk11.data.folds import Folds, FoldSettings, make_folds
+from mk11.data.folds import Folds, fold_settings, make_folds
 from mk11.data.groups import groups_from_paths
 from mk11.data.index import Index, build_index
 from mk11.data.label_map import Relabelled, read_label_map, relabel
 from mk11.data.layouts import CsvFormat, list_files
 from mk11.data.leaks import check_coverage, check_leaks, check_splits, resolve_conflicts
 from mk11.data.place import side_folder
-from mk11.data.settings import check_choice, check_keys, check_positive, check_whole
+from mk11.data.settings import Given, check_choice, check_keys, check_positive, check_whole
 from mk11.errors import UserError
 
 CHOICES = {
@@ -62,24 +62,24 @@ class CellData:
     def __init__(
         self,
         *,
-        name: str,
-        root: str | Path,
+        name: Given,
+        root: Given,
         layout: str,
-        file: str | Path | None,
-        columns: Mapping[str, str],
-        path_format: str,
-        um_per_pixel: float | None,
-        group_regex: str | None,
-        label_map: str | Mapping[str, Any] | None,
-        folds: Mapping[str, Any],
+        file: Given,
+        columns: Given,
+        path_format: Given,
+        um_per_pixel: Given,
+        group_regex: Given,
+        label_map: Given,
+        folds: Given,
         on_leak: str,
         on_conflict: str,
         on_bad_image: str,
-        cache: bool,
-        work_dir: str | Path | None,
-        threads: int | None,
+        cache: Given,
+        work_dir: Given,
+        threads: Given,
         resize: str,
-        target_um_per_pixel: float | None,
+        target_um_per_pixel: Given,
         generate: Callable[[Path], object] | None = None,
     ) -> None:
         # Names are taken as text: YAML reads a folder called 2024 as a number.
@@ -90,9 +90,7 @@ class CellData:
         self.csv_format = CsvFormat(named, str(path_format))
         self.um_per_pixel, self.label_map = um_per_pixel, label_map
         self.group_regex = None if group_regex is None else str(group_regex)
-        check_keys("data.folds", folds, ("count", "seed", "val_fraction", "file"))
-        fold_file = None if folds["file"] is None else Path(str(folds["file"]))
-        self.fold_settings = FoldSettings(folds["count"], folds["seed"], folds["val_fraction"], fold_file)
+        self.fold_settings = fold_settings(folds)
         self.on_leak, self.on_conflict, self.on_bad_image = on_leak, on_conflict, on_bad_image
         self.work_dir = None if work_dir is None else Path(str(work_dir))
         self.cache, self.threads = cache, threads
@@ -181,7 +179,7 @@ class CellData:
 class DrawnCells(CellData):
     """Cells drawn on first use, by a function that takes `scale` (1 = as many as MK-11 has) and `seed`."""
 
-    def __init__(self, *, scale: float, seed: int, generate: Callable[..., object], **data: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, scale: Given, seed: Given, generate: Callable[..., object], **data: Any) -> None:  # noqa: ANN401
         check_positive("data.scale", scale)
         check_whole("data.seed", seed, least=0)
         super().__init__(**data, generate=partial(generate, scale=scale, seed=seed))

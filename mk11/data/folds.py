@@ -16,7 +16,7 @@ import pandas as pd
 from mk11.data.assign import count_classes, deal, sole_owners, units_of
 from mk11.data.index import Index
 from mk11.data.layouts import SPLITS
-from mk11.data.settings import check_fraction, check_whole
+from mk11.data.settings import Given, check_fraction, check_keys, check_whole
 from mk11.errors import UserError
 from mk11.files import replacing
 
@@ -25,21 +25,12 @@ VERSION = 1  # of the way folds are computed; another one leaves frozen files as
 
 @dataclass(frozen=True)
 class FoldSettings:
-    """`data.folds`: count, seed, share of a training part that validates, and a file of the user's own.
-
-    Raises:
-        UserError: a setting that no images could be dealt by.
-    """
+    """`data.folds`: count, seed, share of a training part that validates, and a file of the user's own."""
 
     count: int
     seed: int
     val_fraction: float
     file: Path | None
-
-    def __post_init__(self) -> None:
-        check_whole("data.folds.count", self.count, least=2)
-        check_whole("data.folds.seed", self.seed, least=0)
-        check_fraction("data.folds.val_fraction", self.val_fraction)
 
 
 @dataclass(frozen=True)
@@ -54,12 +45,25 @@ class Folds:
     warnings: list[str]
 
 
+def fold_settings(folds: Given) -> FoldSettings:
+    """`data.folds` as the configuration gives it, checked.
+
+    Raises:
+        UserError: a key that is missing, or holds what no images could be dealt by.
+    """
+    check_keys("data.folds", folds, ("count", "seed", "val_fraction", "file"))
+    check_whole("data.folds.count", folds["count"], least=2)
+    check_whole("data.folds.seed", folds["seed"], least=0)
+    check_fraction("data.folds.val_fraction", folds["val_fraction"])
+    file = None if folds["file"] is None else Path(str(folds["file"]))
+    return FoldSettings(folds["count"], folds["seed"], folds["val_fraction"], file)
+
+
 def make_folds(index: Index, settings: FoldSettings, folder: Path) -> Folds:
     """Folds of an index; computed ones are kept in `folder`.
 
     Raises:
-        UserError: fewer units than folds, or a fold file that does not fit the
-        images.
+        UserError: fewer units than folds, or a fold file that does not fit the images.
     """
     if settings.file is not None:
         splits, origin = read_folds(settings.file, index.images, "data.folds.file"), "file"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from mk11.data.settings import Given
 from mk11.errors import UserError
 
 LabelMap = Mapping[str, str | None]
@@ -21,7 +22,7 @@ class Relabelled:
     classes: tuple[str, ...]
 
 
-def read_label_map(label_map: str | Mapping[str, object] | None) -> LabelMap | None:
+def read_label_map(label_map: Given) -> LabelMap | None:
     """The map in `data.label_map`: a file name, or `file` and `map` of the config group; None: no map.
 
     Raises:

@@ -80,7 +80,7 @@ def class_folders(root: Path) -> pd.DataFrame:
 
 
 def _refuse_other_levels(folders: list[Path], root: Path) -> None:
-    """No class is a folder that stands alone, one of parts or folds only, or one that holds published folds."""
+    """A lone folder, folders all named as parts or folds, and one that holds folds are no classes."""
     if not folders:
         raise UserError(f"data.root must hold one folder of images per class, but {root} holds no folders")
     if len(folders) == 1:
@@ -90,14 +90,11 @@ def _refuse_other_levels(folders: list[Path], root: Path) -> None:
         raise UserError(f"fold_<k> folders must hold train/<class> folders, but those in {root} do not")
     if all(PART_FOLDER.fullmatch(folder.name) for folder in folders):
         named = ", ".join(folder.name for folder in folders)
+        raise UserError(f"data.root must hold class folders, but {root} holds {named}; put them into fold_0/")
+    for folder in filter(fold_folders, folders):
         raise UserError(
-            f"data.root must hold class folders, but {root} holds {named} (they are taken within fold_0/)"
+            f"data.root must hold class folders, but {folder} holds published folds: is it data.root?"
         )
-    for folder in folders:
-        if fold_folders(folder):
-            raise UserError(
-                f"data.root must hold class folders, but {folder} holds published folds: is it data.root?"
-            )
 
 
 def _subtype_folders(root: Path) -> pd.DataFrame:
@@ -140,7 +137,7 @@ def published_folds(root: Path) -> pd.DataFrame:
             subtypes |= {subtype.name for subtype in _folders(folder / split)}
     if not subtypes:
         raise UserError(
-            f"data.root must hold fold_<k>/train/<class> folders of images, but {root} holds none"
+            f"data.root must hold fold_<k>/train/<class> folders, but {root} holds no images there"
         )
     return _refuse_empty_classes(pd.concat(parts, ignore_index=True), root, subtypes)
 
@@ -170,10 +167,8 @@ def _split_list(root: Path, split: str, images: Mapping[str, str]) -> pd.DataFra
 
 
 def _name_and_label(line: str, file: Path) -> tuple[str, str]:
-    fields = [
-        field.strip()
-        for field in (re.split(r"[,\t]", line) if re.search(r"[,\t]", line) else line.rsplit(None, 1))
-    ]
+    separated = re.search(r"[,\t]", line)
+    fields = [field.strip() for field in (re.split(r"[,\t]", line) if separated else line.rsplit(None, 1))]
     if len(fields) != 2 or not all(fields):
         raise UserError(f"lines of {file} must be `name label`, but one is `{line}`")
     return fields[0], fields[1]

@@ -9,12 +9,7 @@ import pandas as pd
 from mk11.errors import UserError
 
 OPTIONAL = ("group", "um_per_pixel")
-PATIENTS = (
-    "patient",
-    "patient_id",
-    "subject",
-    "slide",
-)  # other names that `group` goes by; a slide is of one
+PATIENTS = ("patient", "patient_id", "subject", "slide")  # other names that `group` goes by
 
 
 def read_cells_csv(file: Path, root: Path, columns: Mapping[str, str], path_format: str) -> pd.DataFrame:

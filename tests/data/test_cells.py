@@ -70,6 +70,13 @@ def test_keys_of_keys_are_all_there(shipped, class_folders, key, value):
         CellData(**shipped | {"root": class_folders, key: value})
 
 
+@pytest.mark.parametrize("key", ["count", "seed", "val_fraction"])
+@pytest.mark.parametrize("value", ["abc", -0.5, None])
+def test_folds_take_numbers(class_folders, cell_data, key, value):
+    with pytest.raises(UserError, match=rf"^data\.folds\.{key} must be a .*number .*, but is {value}$"):
+        cell_data(class_folders, folds={key: value})
+
+
 def test_names_that_yaml_reads_as_numbers_are_names(class_folders, cell_data, monkeypatch):
     monkeypatch.chdir(class_folders.parent)
     class_folders.rename("2024")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mk11.data.folds import FoldSettings, compute_folds, make_folds
+from mk11.data.folds import compute_folds, fold_settings, make_folds
 from mk11.data.index import Index
 from mk11.errors import UserError
 
@@ -38,7 +38,7 @@ IMAGES = st.builds(
 
 
 def settings_of(count=5, seed=0, val_fraction=0.2, file=None):
-    return FoldSettings(count=count, seed=seed, val_fraction=val_fraction, file=file)
+    return fold_settings({"count": count, "seed": seed, "val_fraction": val_fraction, "file": file})
 
 
 def index_of(images, published=None):

@@ -44,6 +44,20 @@ NUMBERS: Mapping[str, Rule] = {
     "trainer.num_nodes": COUNT,
     "workers": NATURAL,
 }
+OF_SOME_CHOICES: Mapping[str, Rule] = {  # keys that only some augmentations have
+    "augment.brightness": SHARE,
+    "augment.contrast": SHARE,
+    "augment.hflip": SHARE,
+    "augment.re_count": COUNT,
+    "augment.re_prob": SHARE,
+    "augment.saturation": SHARE,
+    "augment.shift": BELOW_ONE,
+}
+RANGES: Mapping[str, Rule] = {
+    "augment.ratio": POSITIVE,
+    "augment.scale": (float, "a number in (0, 1]", lambda value: 0 < value <= 1),
+    "augment.zoom": POSITIVE,
+}
 NULLABLE = ("clip_norm", "model.drop_path", "threads")
 
 TRIPLES = {"model.mean": NOT_NEGATIVE, "model.std": POSITIVE}  # red, green, blue
@@ -71,6 +85,7 @@ def check_config(config: Mapping[str, Any]) -> None:
     for key, rule in NUMBERS.items():
         if values[key] is not None or key not in NULLABLE:
             _check_number(key, values[key], rule)
+    _check_augmentation(values)
     for key, rule in TRIPLES.items():
         _check_list(key, values[key], rule, length=3)
     _check_list("optim.betas", values["optim.betas"], BELOW_ONE, length=2)
@@ -79,6 +94,15 @@ def check_config(config: Mapping[str, Any]) -> None:
             told = ", ".join(str(choice).lower() for choice in choices)
             raise UserError(f"{key} must be one of {told}, but is {values[key]}")
     _check_relations(config)
+
+
+def _check_augmentation(values: Mapping[str, Any]) -> None:
+    for key in OF_SOME_CHOICES.keys() & values.keys():
+        _check_number(key, values[key], OF_SOME_CHOICES[key])
+    for key in RANGES.keys() & values.keys():
+        _check_list(key, values[key], RANGES[key], length=2)
+        if values[key][0] > values[key][1]:
+            raise UserError(f"{key} must rise from least to most, but is {values[key]}")
 
 
 def _check_number(key: str, value: object, rule: Rule) -> None:

@@ -50,6 +50,15 @@ def test_what_the_project_ships_breaks_no_rule(recipe, model):
         ("model.std=[0,0,0]", "each number of model.std must be a number above 0, but is 0"),
         ("model.drop_path=2", "model.drop_path must be a number in [0, 1), but is 2"),
         ("model.weights=null", "model.weights must be none, imagenet or a file, but is None"),
+        ("augment.brightness=5", "augment.brightness must be a number in [0, 1], but is 5"),
+        (
+            "augment=paper augment.scale=[2,3]",
+            "each number of augment.scale must be a number in (0, 1], but is 2",
+        ),
+        (
+            "augment=paper augment.scale=[0.9,0.1]",
+            "augment.scale must rise from least to most, but is [0.9, 0.1]",
+        ),
         ("clip_norm=0", "clip_norm must be a number above 0, but is 0"),
         ("ema_decay=1", "ema_decay must be a number in [0, 1), but is 1"),
         ("mix.probability=2", "mix.probability must be a number in [0, 1], but is 2"),

@@ -11,20 +11,11 @@ import torch
 
 
 @contextmanager
-def seeded(seed: int, epoch: int, index: int) -> Iterator[None]:
-    """Seed torch's (CPU), numpy's and Python's generators from (seed, epoch, index), then restore them.
-
-    timm and torchvision draw from the global generators, so these are set rather than passed. 70 us; around
-    many images it is cheaper to call `seed_generators` for each within one `restored_generators`.
-    """
-    with restored_generators():
-        seed_generators(seed, epoch, index)
-        yield
-
-
-@contextmanager
 def restored_generators() -> Iterator[None]:
-    """Leave the three global generators as they were."""
+    """Leave torch's (CPU), numpy's and Python's global generators as they were.
+
+    timm and torchvision draw from these, so they are set (`seed_generators`) rather than passed.
+    """
     before = torch.default_generator.get_state(), np.random.get_state(), random.getstate()
     try:
         yield

@@ -88,7 +88,7 @@ class Job:
         check_given(self.cfg)
         check_config(self.config)
         locate_weights(self.cfg.model.weights, architecture=self.cfg.model.architecture)
-        self.transforms  # noqa: B018  made here, used later
+        self.precision, self.transforms  # noqa: B018  made here, used later
 
     @cached_property
     def identity(self) -> str:

@@ -1,3 +1,6 @@
+import pytest
+
+from mk11.errors import UserError
 from mk11.training.settings import Settings, resolve_precision
 
 
@@ -14,3 +17,5 @@ def test_the_learning_rate_scales_with_the_global_batch():
 def test_precision_on_a_cpu_is_fp32_unless_asked_otherwise():
     assert resolve_precision("auto", accelerator="cpu") == "32-true"
     assert resolve_precision("bf16", accelerator="cpu") == "bf16-mixed"
+    with pytest.raises(UserError, match=r"trainer\.precision must be auto, fp32 or bf16 on a CPU"):
+        resolve_precision("fp16", accelerator="cpu")

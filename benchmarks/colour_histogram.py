@@ -55,7 +55,7 @@ def main(overrides: list[str]) -> None:
     """Print the figures."""
     with initialize_config_dir(str(CONFIG), version_base="1.3"):
         cfg = compose("train", overrides)
-    data: CellData = instantiate(cfg.data, _convert_="all")
+    data: CellData = instantiate(cfg.data)
     fold = data.fold(cfg.fold)
     metrics = colour_metrics(fold)
     print(f"{data.name}, fold {fold.fold}: {len(fold.table)} images, {len(fold.classes)} classes")

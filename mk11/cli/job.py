@@ -62,7 +62,7 @@ class Job:
     @cached_property
     def data(self) -> CellData:
         """The data set."""
-        return instantiate(self.cfg.data, _convert_="all")
+        return instantiate(self.cfg.data)
 
     @cached_property
     def fold(self) -> Fold:
@@ -127,7 +127,7 @@ class Job:
             target_um_per_pixel=self.data.target_um_per_pixel,
         )
         model = self.config["model"]
-        training = instantiate(self.cfg.augment, resize=policy, _convert_="all")
+        training = instantiate(self.cfg.augment, resize=policy)
         return training, Plain(resize=policy, mean=model["mean"], std=model["std"])
 
     @cached_property
@@ -143,7 +143,7 @@ class Job:
             accumulate=cfg.accumulate,
             workers=cfg.workers,
             seed=cfg.seed,
-            sample_weights=instantiate(cfg.imbalance, _convert_="all").sample_weights(self._train_labels),
+            sample_weights=instantiate(cfg.imbalance).sample_weights(self._train_labels),
         )
 
     @cached_property
@@ -159,7 +159,7 @@ class Job:
     @cached_property
     def task(self) -> SubtypeClassifier:
         """Network, loss and optimiser."""
-        criterion = instantiate(self.cfg.imbalance, _convert_="all").criterion(
+        criterion = instantiate(self.cfg.imbalance).criterion(
             self.train_counts, label_smoothing=self.settings.label_smoothing
         )
         return SubtypeClassifier(

@@ -1,0 +1,138 @@
+"""The ledger: every run under some folders, read from JSON and YAML alone, never from a checkpoint."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mk11.errors import UserError
+from mk11.files import read_json
+from mk11.runs.folder import HEARTBEAT_SECONDS, RunFolder
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
+DEAD_AFTER = 6 * HEARTBEAT_SECONDS
+NOT_RUNS = {"previous", "checkpoints", "figures", "tensorboard", "wandb"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder: `record` is its run.json, `metrics` its metrics.json (None unless it finished)."""
+
+    folder: RunFolder
+    record: Mapping[str, Any]
+    metrics: Mapping[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        """The experiment's name, the first level under the stage."""
+        return str(self.record["experiment"])
+
+    @property
+    def model(self) -> str:
+        """The choice of the config group `model`."""
+        return str(self.record["model"])
+
+    @property
+    def row(self) -> str | None:
+        """The experiment file it was made from, such as `mk11/convnext`."""
+        return self.record.get("choices", {}).get("experiment")
+
+    @property
+    def fold(self) -> int | str:
+        """A number, or `final`."""
+        return self.record["fold"]
+
+    @property
+    def seed(self) -> int:
+        """Of weights, order and augmentation."""
+        return int(self.record["seed"])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in their order."""
+        return tuple(self.record["data"]["classes"])
+
+    @property
+    def data_set(self) -> str | None:
+        """Fingerprint of images, labels, groups, scales and the splits of all folds; None in old runs."""
+        return self.record["data"].get("set")
+
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        """The resolved config, read on first use."""
+        try:
+            content = yaml.load(self.folder.config.read_text(), Loader=LOADER)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise UserError(f"{self.folder.config} must be a run's config, but is not: {error}") from error
+        if not isinstance(content, dict):
+            raise UserError(f"{self.folder.config} must be a run's config, but holds no keys")
+        return content
+
+    @cached_property
+    def status(self) -> str:
+        """finished, running, failed, interrupted, or `died`: says running, but its heartbeat has stopped."""
+        told = str(self.record.get("status"))
+        if told == "running" and not is_beating(self.folder):
+            return "died"
+        return told
+
+
+def is_beating(folder: RunFolder) -> bool:
+    """Whether a process has touched the folder's heartbeat within the last minute."""
+    try:
+        return time.time() - folder.heartbeat.stat().st_mtime < DEAD_AFTER
+    except OSError:
+        return False
+
+
+def find_runs(places: Iterable[Path]) -> tuple[list[Run], list[str]]:
+    """The runs under some folders in the order of their paths, and a sentence for each that cannot be read.
+
+    Raises:
+        UserError: A place does not exist.
+    """
+    runs: dict[Path, Run] = {}
+    problems = []
+    for place in places:
+        if not place.is_dir():
+            raise UserError(f"RUNS must be existing folders, but {place} is not")
+        for path in run_folders(place.absolute()):
+            try:
+                runs.setdefault(path.resolve(), read_run(path))
+            except (UserError, OSError, KeyError, TypeError, ValueError) as error:
+                problems.append(f"{path} was left out: {error}")
+    return list(runs.values()), problems
+
+
+def run_folders(place: Path) -> Iterator[Path]:
+    """Folders with a run.json, without those that a rerun has set aside."""
+    for path, folders, files in os.walk(place, followlinks=True):
+        folders[:] = sorted(name for name in folders if name not in NOT_RUNS and not name.startswith("."))
+        if "run.json" in files:
+            folders.clear()
+            yield Path(path)
+
+
+def read_run(path: Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        UserError: run.json or metrics.json is damaged, or lacks what every run has.
+    """
+    folder = RunFolder(path)
+    record = folder.read()
+    lacking = [key for key in ("stage", "experiment", "model", "fold", "seed", "data") if key not in record]
+    if lacking:
+        raise UserError(f"{folder.record} must have {', '.join(lacking)}, but has not")
+    finished = record.get("status") == "finished" and folder.metrics.exists()
+    return Run(folder, record, read_json(folder.metrics) if finished else None)
+
+
+def finished_runs(runs: Sequence[Run]) -> list[Run]:
+    """Those with a result."""
+    return [run for run in runs if run.metrics is not None]

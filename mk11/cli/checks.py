@@ -25,8 +25,10 @@ NUMBERS: Mapping[str, Rule] = {
     "clip_norm": POSITIVE,
     "ema_decay": BELOW_ONE,
     "epochs": COUNT,
-    "fold": NATURAL,
     "image_size": COUNT,
+    "jobs": COUNT,
+    "jobs_per_gpu": COUNT,
+    "jobs_timeout": POSITIVE,
     "loss.label_smoothing": BELOW_ONE,
     "mix.cutmix_alpha": NOT_NEGATIVE,
     "mix.mixup_alpha": NOT_NEGATIVE,
@@ -58,12 +60,15 @@ RANGES: Mapping[str, Rule] = {
     "augment.scale": (float, "a number in (0, 1]", lambda value: 0 < value <= 1),
     "augment.zoom": POSITIVE,
 }
-NULLABLE = ("clip_norm", "model.drop_path", "threads")
+FOLD: Rule = (int, "all, final or a whole number of at least 0", lambda value: value >= 0)
+NAMED_FOLDS = ("all", "final")
+NULLABLE = ("clip_norm", "jobs_timeout", "model.drop_path", "threads")
 
 TRIPLES = {"model.mean": NOT_NEGATIVE, "model.std": POSITIVE}  # red, green, blue
 
 CHOICES: Mapping[str, tuple[object, ...]] = {
     "logger.wandb.mode": ("online", "offline", "disabled"),
+    "analysis.primary": OVERALL,
     "monitor": (*OVERALL, "loss"),
     "rerun": (False, True, "stale"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),
@@ -85,6 +90,8 @@ def check_config(config: Mapping[str, Any]) -> None:
     for key, rule in NUMBERS.items():
         if values[key] is not None or key not in NULLABLE:
             _check_number(key, values[key], rule)
+    if values["fold"] not in NAMED_FOLDS:
+        _check_number("fold", values["fold"], FOLD)
     _check_augmentation(values)
     for key, rule in TRIPLES.items():
         _check_list(key, values[key], rule, length=3)

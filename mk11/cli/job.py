@@ -213,6 +213,9 @@ class Job:
             "data": {
                 "name": self.data.name,
                 "fingerprint": fold.fingerprint,
+                "set": fold.set_fingerprint,
+                "folds": list(fold.folds),
+                "holdout": fold.holdout,
                 "classes": list(fold.classes),
                 "images": fold.table["split"].value_counts().to_dict(),
                 "marks": self.marks,

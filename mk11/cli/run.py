@@ -5,18 +5,21 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from socket import gethostname
 
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from mk11.cli.job import Job
+from mk11.cli.matrix.supervise import is_supervised
 from mk11.cli.summary import print_start, print_summary
 from mk11.evaluation.evaluate import evaluate, write_results
 from mk11.files import replacing
 from mk11.runs.environment import commit, device_name, versions
 from mk11.training.fit import build_trainer, fit, slim_checkpoint
 from mk11.training.loggers import Mirror
+from mk11.training.progress import write_progress
 
 
 def run(job: Job) -> None:
@@ -32,7 +35,7 @@ def run(job: Job) -> None:
             _evaluate(job, mirrors, device)
     for path in (folder.best, folder.last):
         slim_checkpoint(path)
-    print_summary(folder)
+    print_summary(folder, brief=is_supervised())
 
 
 def fit_job(job: Job, mirrors: Sequence[Mirror]) -> torch.device:
@@ -47,6 +50,10 @@ def fit_job(job: Job, mirrors: Sequence[Mirror]) -> torch.device:
 
 def _evaluate(job: Job, mirrors: Sequence[Mirror], device: torch.device) -> None:
     """Validation and test, for the best epoch and for the last: the only time that test images are read."""
+    epochs = job.settings.epochs
+    write_progress(
+        job.folder, phase="evaluating", epoch=epochs, epochs=epochs, step=0, steps=0, seconds_per_epoch=None
+    )
     predictions = evaluate(
         job.network,
         checkpoints={"best": job.folder.best, "last": job.folder.last},
@@ -64,7 +71,12 @@ def _evaluate(job: Job, mirrors: Sequence[Mirror], device: torch.device) -> None
 def _recorded(job: Job) -> Iterator[None]:
     """Write into `run.json` what begins and how it ended, with the traceback in `error.txt`."""
     folder, before, begun = job.folder, job.folder.read(), time.time()
-    start = {"commit": commit(), "device": device_name(job.cfg.trainer.accelerator), "started": _now()}
+    start = {
+        "commit": commit(),
+        "device": device_name(job.cfg.trainer.accelerator),
+        "hostname": gethostname(),
+        "started": _now(),
+    }
     starts = [*before.get("starts", []), start]
     if before and before["commit"] != start["commit"]:
         print(f"begun by commit {before['commit']}, goes on at {start['commit']}")

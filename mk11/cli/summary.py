@@ -36,9 +36,20 @@ def print_start(job: Job) -> None:
     print(job.folder.path, flush=True)
 
 
-def print_summary(folder: RunFolder) -> None:
-    """Print the final metrics in percent: validation and test of the best epoch, test of the last."""
+def print_summary(folder: RunFolder, *, brief: bool) -> None:
+    """Print the final metrics in percent: validation and test of the best epoch, test of the last.
+
+    Args:
+        folder: A finished run.
+        brief: One line, for a cell of a matrix.
+    """
     metrics, record = read_json(folder.metrics), folder.read()
+    if brief:
+        told = ", ".join(
+            f"{name} {_percent(metrics['test'][name])}" for name in ("accuracy", "f1_macro", "pr_auc")
+        )
+        print(f"best epoch {metrics['best_epoch']} of {metrics['epochs']}; test {told} %\n{folder.path}")
+        return
     title = f"{record['experiment']}/{record['model']} fold {record['fold']} seed {record['seed']}"
     best = f"best epoch {metrics['best_epoch']} of {metrics['epochs']} by val {metrics['monitor']}"
     table = Table(title=escape(title), caption=f"{best}; in %")
@@ -46,9 +57,13 @@ def print_summary(folder: RunFolder) -> None:
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name in OVERALL:
         values = (metrics["val"][name], metrics["test"][name], metrics["last"]["test"][name])
-        table.add_row(name, *("-" if value is None else f"{100 * value:.2f}" for value in values))
+        table.add_row(name, *map(_percent, values))
     console = Console()
     console.print(table)
     if record["data"]["marks"]:
         console.print(f"marked: {', '.join(record['data']['marks'])} (see run.json)", markup=False)
     console.print(str(folder.path), markup=False, highlight=False, soft_wrap=True)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,10 +10,12 @@ from typing import Any
 
 from mk11.errors import UserError
 from mk11.runs.identity import relevant
+from mk11.runs.labels import Named, differing, labels
 from mk11.runs.ledger import Run
 
 PER_RUN = ("fold", "seed")
 DATA_STATE = ("data.set", "data.classes")
+MOST_LISTED = 12  # configurations in one sentence
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,12 @@ class Configuration:
 
     @cached_property
     def finished(self) -> tuple[Run, ...]:
-        """The runs with a result."""
-        return tuple(run for run in self.runs if run.metrics is not None)
+        """The runs with a result, by fold and seed; of several runs of one cell the one that ended last."""
+        last: dict[tuple[int | str, int], Run] = {}
+        for run in sorted(self.runs, key=_ended):
+            if run.metrics is not None:
+                last[run.fold, run.seed] = run
+        return tuple(sorted(last.values(), key=_cell))
 
     @property
     def seeds(self) -> list[int]:
@@ -62,17 +68,18 @@ class Configuration:
     @cached_property
     def expected_folds(self) -> list[int]:
         """Folds of the data set: as the runs tell, else as many as data.folds.count."""
-        told = {fold for run in self.runs for fold in run.record["data"].get("folds", ())}
+        told = {fold for run in self.runs for fold in run.record["data"].get("folds") or ()}
         found = {run.fold for run in self.runs if isinstance(run.fold, int)}
         if not told and found:
-            told = set(range(self.runs[0].config["data"]["folds"]["count"]))
+            told = set(range((self.runs[0].config["data"].get("folds") or {}).get("count") or 0))
         return sorted(told | found)
 
     @cached_property
     def missing(self) -> list[tuple[int, int]]:
-        """(fold, seed) without a result, for every seed that has any fold."""
+        """(fold, seed) without a result, for every seed that has any numbered fold."""
         done = {(run.fold, run.seed) for run in self.finished}
-        cells = [(fold, seed) for seed in self.seeds for fold in self.expected_folds]
+        seeds = sorted({run.seed for run in self.runs if isinstance(run.fold, int)})
+        cells = [(fold, seed) for seed in seeds for fold in self.expected_folds]
         return [cell for cell in cells if cell not in done]
 
 
@@ -80,7 +87,7 @@ def settings_of(run: Run) -> dict[str, Any]:
     """What a run shares with the other folds and seeds of its configuration, as dotted keys."""
     shared = {key: value for key, value in relevant(run.config).items() if key not in PER_RUN}
     weights = run.config["model"]["weights"]
-    lineage = run.record.get("lineage", {})
+    lineage = run.record.get("lineage") or {}
     # An encoder of an earlier stage differs from fold to fold and is known by how it was made.
     staged = str(weights).startswith("stage:")
     return {
@@ -103,18 +110,10 @@ def group_runs(runs: Iterable[Run]) -> list[Configuration]:
         key = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:8]
         members[key].append(run)
         shared[key] = settings
-    labels = _labels({key: (_base(found), shared[key]) for key, found in members.items()})
-    return [Configuration(key, labels[key], shared[key], tuple(found)) for key, found in members.items()]
-
-
-def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Keys whose values are not the same in all of them."""
-    keys = sorted({key for mapping in settings for key in mapping})
-    missing = object()
+    told = labels({key: _named(found, shared[key]) for key, found in members.items()})
     return [
-        key
-        for key in keys
-        if any(mapping.get(key, missing) != settings[0].get(key, missing) for mapping in settings)
+        Configuration(key, told[key], shared[key], tuple(sorted(found, key=_cell)))
+        for key, found in members.items()
     ]
 
 
@@ -132,10 +131,16 @@ def find_configuration(configurations: Sequence[Configuration], name: str) -> Co
         if len(found) == 1:
             return found[0]
         if found:
-            told = ", ".join(f"{c.label} ({c.key})" for c in found)
-            raise UserError(f"a configuration must be named so that one is meant, but {name} means {told}")
-    known = ", ".join(f"{c.label} ({c.key})" for c in configurations) or "none"
-    raise UserError(f"a configuration must be one of {known}, but is {name}")
+            raise UserError(
+                f"a configuration must be named so that one is meant, but {name} means {_listed(found)}"
+            )
+    raise UserError(f"a configuration must be one of {_listed(configurations)}, but is {name}")
+
+
+def _listed(configurations: Sequence[Configuration]) -> str:
+    told = [f"{one.label} ({one.key})" for one in configurations[:MOST_LISTED]]
+    more = len(configurations) - len(told)
+    return ", ".join([*told, f"{more} more"] if more else told) or "none"
 
 
 def mixed_data(configurations: Sequence[Configuration]) -> list[str]:
@@ -152,21 +157,33 @@ def mixed_data(configurations: Sequence[Configuration]) -> list[str]:
     ]
 
 
-def _base(runs: Sequence[Run]) -> str:
+def repeated(configurations: Sequence[Configuration]) -> list[str]:
+    """A sentence for each cell with several finished runs: the last one counts, they are never averaged."""
+    told = []
+    for configuration in configurations:
+        runs = Counter((run.fold, run.seed) for run in configuration.runs if run.metrics is not None)
+        told += [
+            f"{configuration.label} fold {fold} seed {seed} has {count} finished runs: the last one counts"
+            for (fold, seed), count in runs.items()
+            if count > 1
+        ]
+    return told
+
+
+def _cell(run: Run) -> tuple[bool, int, int]:
+    """Sorts by fold and seed, `final` behind the numbers."""
+    return run.fold == "final", run.fold if isinstance(run.fold, int) else 0, run.seed
+
+
+def _ended(run: Run) -> str:
+    """Sorts by time: UTC in ISO 8601."""
+    return str(run.record.get("ended") or run.record.get("started") or "")
+
+
+def _named(runs: Sequence[Run], settings: Mapping[str, Any]) -> Named:
     rows = {run.row for run in runs}
     row = rows.pop() if len(rows) == 1 else None
-    return row or f"{runs[0].name}/{runs[0].model}"
-
-
-def _labels(named: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
-    """Base names, followed by the keys that tell equal ones apart."""
-    alike: dict[str, list[str]] = defaultdict(list)
-    for key, (base, _) in named.items():
-        alike[base].append(key)
-    labels = {}
-    for base, keys in alike.items():
-        apart = differing([named[key][1] for key in keys])
-        for key in keys:
-            told = ", ".join(f"{name}={named[key][1].get(name, 'absent')}" for name in apart)
-            labels[key] = f"{base} [{told}]" if told else base
-    return labels
+    choices = [run.record.get("choices") or {} for run in runs]
+    apart = set(differing(choices))
+    agreed = {group: choice for group, choice in choices[0].items() if group not in apart}
+    return Named(row or f"{runs[0].name}/{runs[0].model}", settings, agreed)

@@ -29,9 +29,13 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.last = self.checkpoints / "last.ckpt"
         self.best = self.checkpoints / "best.ckpt"
+        self.hardest = path / "hardest.parquet"
+        self.hardest = path / "hardest.parquet"
+        self.progress = path / "progress.json"
         self.figures = path / "figures"
         self.error = path / "error.txt"
         self.heartbeat = path / "heartbeat"
+        self.progress = path / "progress.json"
 
     def status(self) -> str | None:
         """The status in `run.json`: running, finished, failed or interrupted; None before the first start."""

@@ -9,9 +9,13 @@ VERSION = 1
 
 # Keys that change a result by rounding at most. What the fold's fingerprint leaves of `data` comes in below.
 IRRELEVANT = (
+    "analysis",
     "data",
     "dry",
     "experiment",
+    "jobs",
+    "jobs_per_gpu",
+    "jobs_timeout",
     "logger",
     "model.weights",  # its content hash is part of the identity instead
     "name",

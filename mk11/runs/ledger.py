@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,15 @@ from mk11.runs.folder import HEARTBEAT_SECONDS, RunFolder
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
 DEAD_AFTER = 6 * HEARTBEAT_SECONDS
 NOT_RUNS = {"previous", "checkpoints", "figures", "tensorboard", "wandb"}
+
+RECORD: Mapping[str, Callable[[Any], bool]] = {  # what every reader of run.json relies on
+    "stage": lambda value: isinstance(value, str),
+    "experiment": lambda value: isinstance(value, str),
+    "model": lambda value: value is None or isinstance(value, str),
+    "fold": lambda value: (isinstance(value, int) and not isinstance(value, bool)) or value == "final",
+    "seed": lambda value: isinstance(value, int),
+    "data": lambda value: isinstance(value, dict) and isinstance(value.get("classes"), list),
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class Run:
     @property
     def row(self) -> str | None:
         """The experiment file it was made from, such as `mk11/convnext`."""
-        return self.record.get("choices", {}).get("experiment")
+        return (self.record.get("choices") or {}).get("experiment")
 
     @property
     def fold(self) -> int | str:
@@ -68,9 +77,13 @@ class Run:
         try:
             content = yaml.load(self.folder.config.read_text(), Loader=LOADER)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise UserError(f"{self.folder.config} must be a run's config, but is not: {error}") from error
+            told = " ".join(str(error).split())
+            raise UserError(f"{self.folder.config} must be a run's config, but is not: {told}") from error
         if not isinstance(content, dict):
             raise UserError(f"{self.folder.config} must be a run's config, but holds no keys")
+        lacking = [key for key in ("data", "model") if not isinstance(content.get(key), dict)]
+        if lacking:
+            raise UserError(f"{self.folder.config} must have keys under {', '.join(lacking)}, but has none")
         return content
 
     @cached_property
@@ -102,20 +115,41 @@ def find_runs(places: Iterable[Path]) -> tuple[list[Run], list[str]]:
         if not place.is_dir():
             raise UserError(f"RUNS must be existing folders, but {place} is not")
         for path in run_folders(place.absolute()):
+            if (real := path.resolve()) in runs:
+                continue
             try:
-                runs.setdefault(path.resolve(), read_run(path))
-            except (UserError, OSError, KeyError, TypeError, ValueError) as error:
+                run = read_run(path)
+                run.config  # noqa: B018  a damaged config is told here, not to whoever groups the runs
+            except (UserError, OSError) as error:
                 problems.append(f"{path} was left out: {error}")
+            else:
+                runs[real] = run
     return list(runs.values()), problems
 
 
 def run_folders(place: Path) -> Iterator[Path]:
     """Folders with a run.json, without those that a rerun has set aside."""
+    for path, files in visited(place):
+        if "run.json" in files:
+            yield path
+
+
+def visited(place: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder that can hold runs, in the order of the paths and each once, with the names of its files.
+
+    Links are followed; one that leads back to a folder seen before ends there.
+    """
+    seen = set()
     for path, folders, files in os.walk(place, followlinks=True):
+        real = os.path.realpath(path)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield Path(path), files
         folders[:] = sorted(name for name in folders if name not in NOT_RUNS and not name.startswith("."))
         if "run.json" in files:
             folders.clear()
-            yield Path(path)
 
 
 def read_run(path: Path) -> Run:
@@ -126,11 +160,20 @@ def read_run(path: Path) -> Run:
     """
     folder = RunFolder(path)
     record = folder.read()
-    lacking = [key for key in ("stage", "experiment", "model", "fold", "seed", "data") if key not in record]
-    if lacking:
-        raise UserError(f"{folder.record} must have {', '.join(lacking)}, but has not")
+    if not isinstance(record, dict):
+        raise UserError(f"{folder.record} must hold the keys of a run, but holds none")
+    wrong = [key for key, holds in RECORD.items() if key not in record or not holds(record[key])]
+    if wrong:
+        raise UserError(f"{folder.record} must have {', '.join(wrong)} as runs have, but has not")
     finished = record.get("status") == "finished" and folder.metrics.exists()
-    return Run(folder, record, read_json(folder.metrics) if finished else None)
+    return Run(folder, record, _metrics(folder) if finished else None)
+
+
+def _metrics(folder: RunFolder) -> Mapping[str, Any]:
+    metrics = read_json(folder.metrics)
+    if not isinstance(metrics, dict) or not isinstance(metrics.get("test"), dict):
+        raise UserError(f"{folder.metrics} must have metrics of the test split, but has none")
+    return metrics
 
 
 def finished_runs(runs: Sequence[Run]) -> list[Run]:

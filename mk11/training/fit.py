@@ -19,6 +19,7 @@ from mk11.errors import UserError
 from mk11.files import replacing, write_json
 from mk11.runs.folder import RunFolder
 from mk11.training.callbacks import BestAndLast, EpochLines, History, ReseedSteps, StepTimes
+from mk11.training.progress import Progress
 from mk11.training.settings import Settings
 from mk11.training.task import NonFiniteLossError, SubtypeClassifier
 
@@ -119,7 +120,7 @@ def _trainer(**arguments: Any) -> pl.Trainer:  # noqa: ANN401
 
 
 def _callbacks(folder: RunFolder, settings: Settings, progress: str) -> list[Callback]:
-    callbacks: list[Callback] = [ReseedSteps(settings.seed), StepTimes(), History(folder)]
+    callbacks: list[Callback] = [ReseedSteps(settings.seed), StepTimes(), Progress(folder), History(folder)]
     if settings.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
     if _shows_bar(progress):

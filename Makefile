@@ -29,4 +29,5 @@ $(VENV)/.core: pyproject.toml constraints.txt
 
 $(READY): $(VENV)/.core
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]"
+	$(BIN)/python -m pip install --quiet --no-deps sweeps==0.3.0  # W&B's own search; pins NumPy 1, runs with 2
 	touch $@

@@ -15,6 +15,7 @@ from mk11.cli.job import Job
 from mk11.cli.matrix.supervise import is_supervised
 from mk11.cli.summary import print_start, print_summary
 from mk11.evaluation.evaluate import evaluate, write_results
+from mk11.evaluation.hardest import write_hardest
 from mk11.files import replacing
 from mk11.runs.environment import commit, device_name, versions
 from mk11.training.fit import build_trainer, fit, slim_checkpoint
@@ -63,6 +64,7 @@ def _evaluate(job: Job, mirrors: Sequence[Mirror], device: torch.device) -> None
         precision=job.precision,
     )
     metrics = write_results(job.folder, predictions, job.fold.classes, monitor=job.cfg.monitor)
+    write_hardest(job.folder, predictions, job.fold)
     for mirror in mirrors:
         mirror.summarise({"val": metrics["val"], "test": metrics["test"]})
 

@@ -11,12 +11,28 @@ images weigh as much as one of 2,000. Large units come first; several seeded ord
 """
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int, Shaped
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 STEPS = 50_000  # work spent on one dealing, in units dealt: a quarter of a second
 MAX_ROUNDS = 200
+
+
+def canonical(images: pd.DataFrame) -> pd.DataFrame:
+    """Images in the order that dealing sees them: by contents, as file names must not matter."""
+    return images.sort_values(["content_hash", "subtype", "group"])
+
+
+def unit_counts(
+    images: pd.DataFrame,
+) -> tuple[Float[np.ndarray, "units classes"], Int[np.ndarray, " images"]]:
+    """Class counts of each unit, and each image's unit, numbered in order of first appearance."""
+    units = units_of(images["group"].to_numpy(dtype=str), images["content_hash"].to_numpy(dtype=str))
+    units = pd.factorize(units)[0]
+    labels = np.unique(images["subtype"].to_numpy(dtype=str), return_inverse=True)[1]
+    return count_classes(units, labels), units
 
 
 def units_of(
@@ -61,6 +77,17 @@ def deal(
     number = min(max(STEPS // len(counts), 1), MAX_ROUNDS)
     rounds = (_deal_once(counts, shares, np.random.default_rng((*seed, trial))) for trial in range(number))
     return min(rounds, key=lambda part: _faults(counts, part, shares))
+
+
+def share_of(
+    counts: Float[np.ndarray, "units classes"], fraction: float, *, seed: tuple[int, ...]
+) -> Int[np.ndarray, " part"]:
+    """Units that make up about `fraction` of each class, without those that alone hold a class."""
+    candidates = np.delete(np.arange(len(counts)), sole_owners(counts))
+    if not len(candidates):
+        return candidates
+    part = deal(counts[candidates], np.array([1 - fraction, fraction]), seed=seed)
+    return candidates[part == 1]
 
 
 def _deal_once(

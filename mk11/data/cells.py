@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,16 @@ import pandas as pd
 from filelock import FileLock
 
 from mk11.data.cache import DecodedPixels, Pixels, cached_pixels
-from mk11.data.fold_table import fingerprint, fold_table
-from mk11.data.folds import Folds, fold_settings, make_folds
+from mk11.data.fold_table import Fold, fingerprint, fold_table, set_fingerprint
+from mk11.data.folds import Folds, check_fold, fold_settings, make_folds
 from mk11.data.groups import groups_from_paths
+from mk11.data.holdout import check_holdout, holdout_settings
 from mk11.data.index import Index, build_index
 from mk11.data.label_map import Relabelled, read_label_map, relabel
 from mk11.data.layouts import CsvFormat, list_files
 from mk11.data.leaks import check_coverage, check_leaks, check_splits, resolve_conflicts
 from mk11.data.place import side_folder
 from mk11.data.settings import Given, check_choice, check_keys, check_positive, check_whole
-from mk11.errors import UserError
 
 CHOICES = {
     "on_leak": ("auto", "stop", "warn"),
@@ -28,28 +27,6 @@ CHOICES = {
     "on_bad_image": ("error", "skip"),
     "cache": (True, False),
 }
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One fold of a data set.
-
-    `table`: RangeIndex; id (path relative to the root), path, subtype, label (position in `classes`), group
-    ("" = unknown), source, width, height (px), um_per_pixel (NaN = unknown), content_hash, split (train, val
-    or test).
-    `fingerprint`: 16 hex digits over contents, labels, groups, scales and splits; where the files lie does
-    not matter.
-    `marks`: what every table made from this fold must show: leaks, skipped, conflicts, warnings; empty when
-    clean.
-    `pixels`: decoded image of each row of `table`.
-    """
-
-    table: pd.DataFrame
-    classes: tuple[str, ...]
-    fold: int
-    fingerprint: str
-    marks: dict[str, object]
-    pixels: Pixels
 
 
 class CellData:
@@ -72,6 +49,7 @@ class CellData:
         group_regex: Given,
         label_map: Given,
         folds: Given,
+        holdout: Given,
         on_leak: str,
         on_conflict: str,
         on_bad_image: str,
@@ -90,7 +68,7 @@ class CellData:
         self.csv_format = CsvFormat(named, str(path_format))
         self.um_per_pixel, self.label_map = um_per_pixel, label_map
         self.group_regex = None if group_regex is None else str(group_regex)
-        self.fold_settings = fold_settings(folds)
+        self.fold_settings, self.holdout_settings = fold_settings(folds), holdout_settings(holdout)
         self.on_leak, self.on_conflict, self.on_bad_image = on_leak, on_conflict, on_bad_image
         self.work_dir = None if work_dir is None else Path(str(work_dir))
         self.cache, self.threads = cache, threads
@@ -98,24 +76,31 @@ class CellData:
         self.generate = generate
         self._check()
 
-    def fold(self, fold: int) -> Fold:
-        """Fold number `fold`, indexed, split, checked and decoded; what a file remembers is not done again.
+    @property
+    def fold_numbers(self) -> tuple[int, ...]:
+        """Numbers of all folds; the final one has none."""
+        return self._indexed[1].numbers
+
+    def fold(self, fold: int | str) -> Fold:
+        """Fold number `fold`, or `final`: indexed, split, checked and decoded, but nothing of it twice.
 
         Raises:
             UserError: whatever is wrong with the data or its configuration, in one sentence.
         """
         index, folds = self._indexed
-        if fold not in folds.splits:
-            raise UserError(f"fold must be one of {', '.join(map(str, folds.splits))}, but is {fold}")
+        check_fold(fold, folds)
         relabelled = self.labelled()
         images, conflicts = resolve_conflicts(relabelled.images, on_conflict=self.on_conflict)
         table = fold_table(images, folds.splits[fold], relabelled.classes, self.name)
         check_splits(table, relabelled.classes, fold)
         policy = self._leak_policy(folds, table)
         leaks = check_leaks(table, on_leak=policy, fold=fold)
-        warnings = list(folds.warnings)
+        locked = folds.locked.loc[images.index]
+        told = check_holdout(images, locked, relabelled.classes, on_leak=policy)
+        warnings = [*folds.warnings, *told]
         if folds.origin == "published":
-            warnings += check_coverage(images, folds.splits.loc[images.index], on_leak=policy)
+            numbered = folds.splits.loc[images.index[~locked], list(folds.numbers)]
+            warnings += check_coverage(images[~locked], numbered, on_leak=policy)
         skipped = [{"id": name, "reason": reason} for name, reason in index.skipped.items()]
         marks = {"leaks": leaks, "skipped": skipped, "conflicts": conflicts, "warnings": warnings}
         return Fold(
@@ -123,6 +108,9 @@ class CellData:
             classes=relabelled.classes,
             fold=fold,
             fingerprint=fingerprint(table),
+            set_fingerprint=set_fingerprint(images, folds.splits),
+            folds=folds.numbers,
+            holdout=int(locked.sum()),
             marks={name: mark for name, mark in marks.items() if mark},
             pixels=self._pixels(index, table),
         )
@@ -149,7 +137,7 @@ class CellData:
             index = build_index(
                 listing=listing, folder=self.folder, on_bad_image=self.on_bad_image, threads=self.threads
             )
-            return index, make_folds(index, self.fold_settings, self.folder)
+            return index, make_folds(index, self.fold_settings, self.holdout_settings, self.folder)
 
     def _check(self) -> None:
         """Refuse settings that no data could make right."""

@@ -2,23 +2,23 @@
 
 Computed folds are stratified by subtype and never tear a group (patient, slide) or equal images apart. They
 follow from what the images show and from `count`, `seed` and `val_fraction` alone, and are frozen to a CSV
-file beside the index.
+file beside the index. Images that a holdout locks away take part in none of them, whatever their origin: a
+further fold, `final`, tests on those and trains on the others.
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mk11.data.assign import count_classes, deal, sole_owners, units_of
+from mk11.data.assign import canonical, deal, share_of, sole_owners, unit_counts
+from mk11.data.fold_file import read_folds, write_folds
+from mk11.data.holdout import FINAL, HoldoutSettings, locked_images
 from mk11.data.index import Index
-from mk11.data.layouts import SPLITS
 from mk11.data.settings import Given, check_fraction, check_keys, check_whole
 from mk11.errors import UserError
-from mk11.files import replacing
 
 VERSION = 1  # of the way folds are computed; another one leaves frozen files as they are and makes new ones
 
@@ -37,12 +37,19 @@ class FoldSettings:
 class Folds:
     """`splits`: one row per image of the index, one column per fold, of train, val, test or "" (left out).
 
-    `origin` is published, file or computed; `warnings` are sentences for the user.
+    With a holdout, the last column is FINAL. `locked` says of each image whether it is locked away. `origin`
+    is published, file or computed; `warnings` are sentences for the user.
     """
 
     splits: pd.DataFrame
+    locked: pd.Series
     origin: str
     warnings: list[str]
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Numbers of the folds, without FINAL."""
+        return tuple(int(fold) for fold in self.splits.columns if fold != FINAL)
 
 
 def fold_settings(folds: Given) -> FoldSettings:
@@ -59,42 +66,25 @@ def fold_settings(folds: Given) -> FoldSettings:
     return FoldSettings(folds["count"], folds["seed"], folds["val_fraction"], file)
 
 
-def make_folds(index: Index, settings: FoldSettings, folder: Path) -> Folds:
-    """Folds of an index; computed ones are kept in `folder`.
+def make_folds(index: Index, settings: FoldSettings, holdout: HoldoutSettings, folder: Path) -> Folds:
+    """Folds of an index, less what is locked away; computed ones are kept in `folder`.
 
     Raises:
-        UserError: fewer units than folds, or a fold file that does not fit the images.
+        UserError: fewer units than folds, or a file of folds or of a holdout that does not fit the images.
     """
+    locked = locked_images(index.images, holdout, folder)
+    images = index.images[~locked]
     if settings.file is not None:
-        splits, origin = read_folds(settings.file, index.images, "data.folds.file"), "file"
+        splits, origin = read_folds(settings.file, images, "data.folds.file"), "file"
     elif len(index.published.columns):
-        splits, origin = index.published, "published"
+        splits, origin = index.published.loc[images.index], "published"
     else:
-        splits, origin = _frozen(index.images, settings, folder), "computed"
-    warnings = _scarce(index.images, settings.count) if origin == "computed" else []
-    return Folds(_with_validation(splits, index.images, settings), origin, warnings)
-
-
-def read_folds(file: Path, images: pd.DataFrame, named: str) -> pd.DataFrame:
-    """Splits from a CSV file with a column `path` and columns `fold_<k>` of train, val, test or nothing."""
-    if not file.is_file():
-        raise UserError(f"{named} must be an existing CSV file, but is {file}")
-    table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    names = [str(name) for name in table]
-    columns = {name: int(name[5:]) for name in names if re.fullmatch(r"fold_\d+", name)}
-    if "path" not in table or not columns:
-        raise UserError(
-            f"{file} must have a column path and columns fold_0, fold_1, ..., but has {', '.join(names)}"
-        )
-    splits = table.drop_duplicates("path").set_index("path")[list(columns)].rename(columns=columns)
-    missing = images.loc[~images["id"].isin(splits.index), "id"]
-    if len(missing):
-        raise UserError(f"{file} must name every image, but lacks {len(missing)}, such as {missing.iloc[0]}")
-    splits = splits.loc[images["id"]].reset_index(drop=True)
-    wrong = set(np.unique(splits.to_numpy(dtype=str))) - {*SPLITS, ""}
-    if wrong:
-        raise UserError(f"splits in {file} must be train, val, test or empty, but one is {min(wrong)}")
-    return splits[sorted(columns.values())]
+        splits, origin = _frozen(images, settings, folder), "computed"
+    splits = _with_validation(splits, images, settings).reindex(index.images.index, fill_value="")
+    if locked.any():
+        splits[FINAL] = _final(splits, index.images, locked, settings)
+    warnings = _scarce(images, settings.count) if origin == "computed" else []
+    return Folds(splits, locked, origin, warnings)
 
 
 def _frozen(images: pd.DataFrame, settings: FoldSettings, folder: Path) -> pd.DataFrame:
@@ -107,12 +97,19 @@ def _frozen(images: pd.DataFrame, settings: FoldSettings, folder: Path) -> pd.Da
         splits = compute_folds(
             images, count=settings.count, seed=settings.seed, val_fraction=settings.val_fraction
         )
-        table = splits.add_prefix("fold_").assign(
-            path=images["id"], subtype=images["subtype"], group=images["group"]
-        )
-        with replacing(file) as temporary:
-            table[["path", "subtype", "group", *splits.add_prefix("fold_")]].to_csv(temporary, index=False)
+        write_folds(file, images, splits)
     return read_folds(file, images, "the frozen folds")
+
+
+def check_fold(fold: int | str, folds: Folds) -> None:
+    """UserError unless there is a fold of this number, or a holdout for `final`."""
+    if fold == FINAL and not folds.locked.any():
+        raise UserError(
+            "fold=final must have images locked away to test on, but data.holdout gives neither fraction nor "
+            "file"
+        )
+    if fold not in folds.splits:
+        raise UserError(f"fold must be one of {', '.join(map(str, folds.splits))}, but is {fold}")
 
 
 def compute_folds(images: pd.DataFrame, *, count: int, seed: int, val_fraction: float) -> pd.DataFrame:
@@ -124,8 +121,8 @@ def compute_folds(images: pd.DataFrame, *, count: int, seed: int, val_fraction: 
     Raises:
         UserError: fewer units than folds.
     """
-    canonical = images.sort_values(["content_hash", "subtype", "group"])  # file names must not matter
-    counts, units = _units(canonical)
+    images = canonical(images)
+    counts, units = unit_counts(images)
     kept = sole_owners(counts)
     dealt = np.setdiff1d(np.arange(len(counts)), kept)
     if len(dealt) < count:
@@ -138,25 +135,14 @@ def compute_folds(images: pd.DataFrame, *, count: int, seed: int, val_fraction: 
     columns = {
         fold: _splits(counts, tested == fold, val_fraction, (seed, 1 + fold))[units] for fold in range(count)
     }
-    return pd.DataFrame(columns, index=canonical.index).sort_index()
-
-
-def _units(images: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Class counts of each unit, and each image's unit, numbered in order of first appearance."""
-    units = units_of(images["group"].to_numpy(dtype=str), images["content_hash"].to_numpy(dtype=str))
-    units = pd.factorize(units)[0]
-    labels = np.unique(images["subtype"].to_numpy(dtype=str), return_inverse=True)[1]
-    return count_classes(units, labels), units
+    return pd.DataFrame(columns, index=images.index).sort_index()
 
 
 def _splits(counts: np.ndarray, tested: np.ndarray, val_fraction: float, seed: tuple[int, ...]) -> np.ndarray:
     """Split of each unit in one fold: `tested` ones test, a share `val_fraction` of the others validates."""
     split = np.where(tested, "test", "train")
     rest = np.flatnonzero(~tested)
-    candidates = np.delete(rest, sole_owners(counts[rest]))  # what alone holds a class must train
-    if len(candidates):
-        part = deal(counts[candidates], np.array([1 - val_fraction, val_fraction]), seed=seed)
-        split[candidates[part == 1]] = "val"
+    split[rest[share_of(counts[rest], val_fraction, seed=seed)]] = "val"
     return split
 
 
@@ -164,19 +150,33 @@ def _with_validation(splits: pd.DataFrame, images: pd.DataFrame, settings: FoldS
     """Published folds without a validation part get one from their training part."""
     splits = splits.copy()
     for fold in [int(fold) for fold in splits.columns if not (splits[fold] == "val").any()]:
-        training = images[splits[fold] == "train"].sort_values(["content_hash", "subtype", "group"])
-        if len(training):
-            counts, units = _units(training)
-            split = _splits(
-                counts, np.zeros(len(counts), dtype=bool), settings.val_fraction, (settings.seed, fold)
-            )
-            splits.loc[training.index, fold] = split[units]
+        drawn = _train_and_val(images[splits[fold] == "train"], settings, fold)
+        splits.loc[drawn.index, fold] = drawn
     return splits
+
+
+def _train_and_val(images: pd.DataFrame, settings: FoldSettings, stream: int) -> pd.Series:
+    """Each of these images in train or val."""
+    images = canonical(images)
+    if images.empty:
+        return pd.Series(dtype="str")
+    counts, units = unit_counts(images)
+    split = _splits(counts, np.zeros(len(counts), dtype=bool), settings.val_fraction, (settings.seed, stream))
+    return pd.Series(split[units], index=images.index)
+
+
+def _final(
+    splits: pd.DataFrame, images: pd.DataFrame, locked: pd.Series, settings: FoldSettings
+) -> pd.Series:
+    """Splits of the final fold: what is locked away tests, what any fold uses trains or validates."""
+    final = pd.Series("", index=images.index, dtype="str").mask(locked, "test")
+    final.update(_train_and_val(images[(splits != "").any(axis=1)], settings, 0))
+    return final
 
 
 def _scarce(images: pd.DataFrame, count: int) -> list[str]:
     """A sentence for each class that cannot be on every side of every fold."""
-    counts, _ = _units(images.sort_values(["content_hash", "subtype", "group"]))
+    counts, _ = unit_counts(canonical(images))
     units = (counts > 0).sum(0)
     thing = "group" if (images["group"] != "").any() else "image"
     names = np.unique(images["subtype"].to_numpy(dtype=str))

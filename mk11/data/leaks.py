@@ -10,7 +10,7 @@ from mk11.errors import UserError
 NAMED = 10  # pairs that a message and a mark name
 
 
-def check_splits(table: pd.DataFrame, classes: Sequence[str], fold: int) -> None:
+def check_splits(table: pd.DataFrame, classes: Sequence[str], fold: int | str) -> None:
     """Refuse a fold with an empty part, or whose training part lacks a class.
 
     Raises:
@@ -40,7 +40,7 @@ def on_two_sides(table: pd.DataFrame, column: str) -> list[tuple[str, str, str]]
     return [(str(value), ids.iloc[0], ids.iloc[1]) for value, ids in named.groupby(shared[column])]
 
 
-def check_leaks(table: pd.DataFrame, *, on_leak: str, fold: int) -> dict[str, object]:
+def check_leaks(table: pd.DataFrame, *, on_leak: str, fold: int | str) -> dict[str, object]:
     """The mark a leaking fold carries (empty if clean): counts and the first pairs, of images and of groups.
 
     Raises:

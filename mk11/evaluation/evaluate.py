@@ -68,7 +68,7 @@ def evaluate(
             rows, probabilities = predict(network, loaders.loader(split), device=device, precision=precision)
             tables.append(
                 prediction_table(
-                    fold.table, rows, probabilities, fold.classes, fold=fold.fold, checkpoint=name
+                    fold.table, rows, probabilities, fold.classes, fold=fold.number, checkpoint=name
                 )
             )
     return pd.concat(tables, ignore_index=True)

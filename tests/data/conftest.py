@@ -75,10 +75,11 @@ def shipped():
 
 @pytest.fixture
 def cell_data(shipped):
-    """A CellData with the shipped keys and changes to them; `folds` changes single keys of `folds`."""
+    """A CellData with the shipped keys and changes to them; `folds` and `holdout` change single keys."""
 
-    def make(root, *, folds=None, **changes):
-        return CellData(**(shipped | {"root": root, "folds": shipped["folds"] | (folds or {})} | changes))
+    def make(root, *, folds=None, holdout=None, **changes):
+        nested = {"folds": shipped["folds"] | (folds or {}), "holdout": shipped["holdout"] | (holdout or {})}
+        return CellData(**(shipped | {"root": root} | nested | changes))
 
     return make
 

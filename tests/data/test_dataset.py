@@ -24,7 +24,17 @@ def fold(um_per_pixel=0.25):
     table["split"] = ["train", "val", "test"] * 3
     table["um_per_pixel"] = um_per_pixel
     pixels = [np.full((10 + i, 12, 3), 20 * i, np.uint8) for i in range(9)]
-    return Fold(table=table, classes=("a", "b", "c"), fold=0, fingerprint="0" * 16, marks={}, pixels=pixels)
+    return Fold(
+        table=table,
+        classes=("a", "b", "c"),
+        fold=0,
+        fingerprint="0" * 16,
+        set_fingerprint="0" * 16,
+        folds=(0, 1),
+        holdout=0,
+        marks={},
+        pixels=pixels,
+    )
 
 
 def light(name="short_side"):

@@ -1,52 +1,24 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cohorts import COHORTS, cohort, index_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mk11.data.folds import compute_folds, fold_settings, make_folds
-from mk11.data.index import Index
+from mk11.data.holdout import HoldoutSettings
 from mk11.errors import UserError
 
+NO_HOLDOUT = HoldoutSettings(None, 0, None)
 pytestmark = pytest.mark.usefixtures("few_rounds")
-
-
-def cohort(seed, count=60, patients=12, twins=0):
-    """Random index table: three classes of 6:3:1, `patients` groups (0 = unknown), `twins` contents twice."""
-    generator = np.random.default_rng(seed)
-    content = np.arange(count)
-    content[:twins] = content[count - twins :]
-    return pd.DataFrame(
-        {
-            "id": [f"{name:04d}.png" for name in generator.permutation(count)],
-            "subtype": generator.choice(["x", "y", "z"], count, p=[0.6, 0.3, 0.1]),
-            "group": [f"p{patient}" for patient in generator.integers(0, patients, count)]
-            if patients
-            else "",
-            "content_hash": [f"{seed}-{number}" for number in content],
-        }
-    ).astype("str")
-
-
-IMAGES = st.builds(
-    cohort,
-    seed=st.integers(0, 10_000),
-    count=st.integers(40, 120),
-    patients=st.sampled_from([0, 16, 30]),
-    twins=st.integers(0, 3),
-)
 
 
 def settings_of(count=5, seed=0, val_fraction=0.2, file=None):
     return fold_settings({"count": count, "seed": seed, "val_fraction": val_fraction, "file": file})
 
 
-def index_of(images, published=None):
-    return Index(images, pd.DataFrame(index=images.index) if published is None else published, {})
-
-
 @settings(max_examples=15, deadline=None)
-@given(IMAGES)
+@given(COHORTS)
 def test_no_patient_and_no_content_is_in_two_splits(images):
     splits = compute_folds(images, count=4, seed=0, val_fraction=0.2)
     for column in ("group", "content_hash"):
@@ -59,7 +31,7 @@ def test_no_patient_and_no_content_is_in_two_splits(images):
 
 
 @settings(max_examples=15, deadline=None)
-@given(IMAGES)
+@given(COHORTS)
 def test_each_image_is_tested_once_unless_its_unit_alone_holds_a_class(images):
     splits = compute_folds(images, count=4, seed=0, val_fraction=0.2)
     assert set(np.unique(splits.to_numpy(dtype=str))) <= {"train", "val", "test"}
@@ -72,7 +44,7 @@ def test_each_image_is_tested_once_unless_its_unit_alone_holds_a_class(images):
 
 
 @settings(max_examples=10, deadline=None)
-@given(IMAGES, st.integers(0, 99))
+@given(COHORTS, st.integers(0, 99))
 def test_folds_follow_from_contents_not_from_names_or_order(images, seed):
     keys = {"count": 4, "seed": 0, "val_fraction": 0.2}
     expected = compute_folds(images, **keys)
@@ -100,7 +72,7 @@ def test_another_seed_makes_other_folds():
 def test_a_class_of_one_image_trains_in_every_fold_and_is_told(tmp_path):
     images = cohort(0, patients=0)
     images.loc[0, "subtype"] = "basophil"
-    folds = make_folds(index_of(images), settings_of(), tmp_path)
+    folds = make_folds(index_of(images), settings_of(), NO_HOLDOUT, tmp_path)
     assert set(folds.splits.loc[0]) == {"train"}
     assert folds.warnings == ["class basophil has 1 image: it trains in every fold and is never tested"]
 
@@ -110,7 +82,7 @@ def test_a_class_of_fewer_patients_than_folds_is_told_and_always_trains(tmp_path
     rare = images["group"].isin(["p1", "p2"])
     images.loc[~rare & (images["subtype"] == "z"), "subtype"] = "x"
     images.loc[rare.idxmax(), "subtype"] = "z"
-    folds = make_folds(index_of(images), settings_of(), tmp_path)
+    folds = make_folds(index_of(images), settings_of(), NO_HOLDOUT, tmp_path)
     patients = images.loc[images["subtype"] == "z", "group"].nunique()
     assert patients == 2
     assert folds.warnings == ["class z has 2 groups, fewer than the 5 folds: some do not test it"]
@@ -119,14 +91,14 @@ def test_a_class_of_fewer_patients_than_folds_is_told_and_always_trains(tmp_path
 
 def test_computed_folds_are_frozen_and_reused(tmp_path):
     images = cohort(0)
-    first = make_folds(index_of(images), settings_of(), tmp_path).splits
+    first = make_folds(index_of(images), settings_of(), NO_HOLDOUT, tmp_path).splits
     (file,) = tmp_path.glob("folds-*.csv")
     frozen = pd.read_csv(file)
     assert list(frozen) == ["path", "subtype", "group", *(f"fold_{fold}" for fold in range(5))]
     frozen.loc[frozen["fold_0"] == "val", "fold_0"] = "train"  # by hand, to see that the file is what counts
     frozen.loc[0, "fold_0"] = "val"
     frozen.to_csv(file, index=False)
-    again = make_folds(index_of(images), settings_of(), tmp_path).splits
+    again = make_folds(index_of(images), settings_of(), NO_HOLDOUT, tmp_path).splits
     assert (again[0] == "val").sum() == 1
     pd.testing.assert_frame_equal(again.drop(columns=0), first.drop(columns=0))
 
@@ -134,8 +106,8 @@ def test_computed_folds_are_frozen_and_reused(tmp_path):
 @pytest.mark.parametrize("change", [{"count": 4}, {"seed": 1}, {"val_fraction": 0.3}])
 def test_other_settings_freeze_another_file(tmp_path, change):
     images = cohort(0)
-    make_folds(index_of(images), settings_of(), tmp_path)
-    make_folds(index_of(images), settings_of(**change), tmp_path)
+    make_folds(index_of(images), settings_of(), NO_HOLDOUT, tmp_path)
+    make_folds(index_of(images), settings_of(**change), NO_HOLDOUT, tmp_path)
     assert len(list(tmp_path.glob("folds-*.csv"))) == 2
 
 
@@ -145,7 +117,7 @@ def test_a_fold_file_of_ones_own_is_taken_as_it_is(tmp_path):
     pd.DataFrame({"path": images["id"], "fold_3": splits, "extra": "x"}).to_csv(
         tmp_path / "mine.csv", index=False
     )
-    folds = make_folds(index_of(images), settings_of(file=tmp_path / "mine.csv"), tmp_path)
+    folds = make_folds(index_of(images), settings_of(file=tmp_path / "mine.csv"), NO_HOLDOUT, tmp_path)
     assert folds.origin == "file"
     assert folds.splits.to_dict("list") == {3: splits}
 
@@ -162,7 +134,7 @@ def test_a_faulty_fold_file_is_told_in_one_sentence(tmp_path, text, told):
     (tmp_path / "mine.csv").write_text(text)
     images = pd.DataFrame({"id": ["a.png", "b.png"], "subtype": "x", "group": "", "content_hash": ["1", "2"]})
     with pytest.raises(UserError, match=told):
-        make_folds(index_of(images), settings_of(file=tmp_path / "mine.csv"), tmp_path)
+        make_folds(index_of(images), settings_of(file=tmp_path / "mine.csv"), NO_HOLDOUT, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -175,12 +147,12 @@ def test_a_faulty_fold_file_is_told_in_one_sentence(tmp_path, text, told):
 )
 def test_settings_out_of_range_are_refused(tmp_path, change, told):
     with pytest.raises(UserError, match=told):
-        make_folds(index_of(cohort(0, count=200)), settings_of(**change), tmp_path)
+        make_folds(index_of(cohort(0, count=200)), settings_of(**change), NO_HOLDOUT, tmp_path)
 
 
 def test_a_missing_fold_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"data\.folds\.file must be an existing CSV file, but is .*gone"):
-        make_folds(index_of(cohort(0)), settings_of(file=tmp_path / "gone.csv"), tmp_path)
+        make_folds(index_of(cohort(0)), settings_of(file=tmp_path / "gone.csv"), NO_HOLDOUT, tmp_path)
 
 
 def test_published_folds_are_taken_and_lack_only_what_was_not_published(tmp_path):
@@ -188,7 +160,7 @@ def test_published_folds_are_taken_and_lack_only_what_was_not_published(tmp_path
     published = pd.DataFrame(
         {0: ["test"] * 12 + ["train"] * 48, 1: ["val"] * 12 + ["test"] * 12 + ["train"] * 36}
     )
-    folds = make_folds(index_of(images, published), settings_of(), tmp_path)
+    folds = make_folds(index_of(images, published), settings_of(), NO_HOLDOUT, tmp_path)
     assert folds.origin == "published"
     assert folds.splits[1].tolist() == published[1].tolist()
     assert (folds.splits[0] == "test").tolist() == (published[0] == "test").tolist()

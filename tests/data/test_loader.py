@@ -29,7 +29,17 @@ def fold():
     table["label"] = [i % 4 for i in range(len(splits))]
     table["um_per_pixel"] = np.nan
     pixels = [generator.integers(0, 256, (20 + i % 3, 24, 3), dtype=np.uint8) for i in range(len(splits))]
-    return Fold(table=table, classes=tuple("abcd"), fold=0, fingerprint="0" * 16, marks={}, pixels=pixels)
+    return Fold(
+        table=table,
+        classes=tuple("abcd"),
+        fold=0,
+        fingerprint="0" * 16,
+        set_fingerprint="0" * 16,
+        folds=(0, 1),
+        holdout=0,
+        marks={},
+        pixels=pixels,
+    )
 
 
 def loaders(workers=0, batch_size=6, accumulate=1, seed=0, sample_weights=None):

@@ -65,7 +65,11 @@ class MatrixFolder:
 
     def stopping(self) -> bool:
         """Whether it is to end: somebody asked, or the process that began it on this machine is gone."""
-        return self.stop.exists() or (self.begun_elsewhere() and not _lives(self.plan_of()["pid"]))
+        return self.stop.exists() or self.orphaned()
+
+    def orphaned(self) -> bool:
+        """Whether the process that began it was another one of this machine and is gone."""
+        return self.begun_elsewhere() and not _lives(self.plan_of()["pid"])
 
     def begun_elsewhere(self) -> bool:
         """Whether another process of this machine began it, which hands out its cells."""

@@ -1,6 +1,7 @@
 """What a script's task does under multirun, and for `fold=all`."""
 
 import math
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -45,7 +46,10 @@ def run_cell(cfg: DictConfig, *, script: Path) -> float:
         matrix.write(record)
         print(f"[{' '.join(record.overrides)}] error: {record.error}", file=sys.stderr)
         return math.nan
-    return _concluded(cfg, cells, [cell.run() for cell in cells])
+    value = _concluded(cfg, cells, [cell.run() for cell in cells])
+    if matrix.orphaned():
+        os._exit(130)  # a launcher's worker that nobody will ever speak to again
+    return value
 
 
 def cross_validate(cfg: DictConfig, *, script: Path) -> float:

@@ -66,6 +66,9 @@ def supervise(watch: Watch) -> int:
     finally:
         _sweep_up(process)
         listener.join(timeout=5)
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
     return process.returncode
 
 

@@ -63,10 +63,10 @@ def _evaluate(job: Job, mirrors: Sequence[Mirror], device: torch.device) -> None
         device=device,
         precision=job.precision,
     )
-    metrics = write_results(job.folder, predictions, job.fold.classes, monitor=job.cfg.monitor)
+    write_results(job.folder, predictions, job.fold.classes, monitor=job.cfg.monitor)
     write_hardest(job.folder, predictions, job.fold)
     for mirror in mirrors:
-        mirror.summarise({"val": metrics["val"], "test": metrics["test"]})
+        mirror.publish(job.folder)
 
 
 @contextmanager

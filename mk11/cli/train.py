@@ -20,6 +20,7 @@ from mk11.cli.summary import print_marks, print_summary
 from mk11.errors import UserError
 from mk11.files import read_json
 from mk11.runs.environment import commit
+from mk11.training.loggers import report_to_agent
 
 
 def train(cfg: DictConfig, *, script: Path) -> float | None:
@@ -57,7 +58,9 @@ def _train(cfg: DictConfig) -> float | None:
         fit_job(job, [])
         return None
     with job.folder.locked():
-        if not _finished(job):
+        if _finished(job):
+            report_to_agent(logger=job.config["logger"], folder=job.folder.path)
+        else:
             run(job)
     return read_json(job.folder.metrics)["best_validation"][cfg.monitor]["value"]
 

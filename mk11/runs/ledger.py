@@ -159,7 +159,7 @@ def read_run(path: Path) -> Run:
         UserError: run.json or metrics.json is damaged, or lacks what every run has.
     """
     folder = RunFolder(path)
-    record = folder.read()
+    record = read_json(folder.record) if folder.record.exists() else {}
     if not isinstance(record, dict):
         raise UserError(f"{folder.record} must hold the keys of a run, but holds none")
     wrong = [key for key, holds in RECORD.items() if key not in record or not holds(record[key])]

@@ -32,7 +32,13 @@ class Progress(Callback):
             self._write(trainer, step + 1)
 
     def on_validation_batch_end(
-        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: object, batch: object, step: int
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        step: int,
+        dataloader_idx: int = 0,
     ) -> None:
         """Validation is progress as well."""
         if time.time() - self._written > EVERY:

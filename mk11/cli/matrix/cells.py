@@ -22,6 +22,7 @@ from mk11.cli.sentence import sentence
 from mk11.errors import UserError
 from mk11.files import read_json
 from mk11.runs.environment import commit
+from mk11.training.loggers import without_sweep
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Cell:
         folder = self.job.folder
         return Watch(
             command=self.command(),
-            environment={**os.environ, **self._threads(devices), **devices},
+            environment={**without_sweep(os.environ), **self._threads(devices), **devices},
             log=self.matrix.log(self.record),
             say=self._echo,
             silence=self.job.cfg.jobs_timeout,

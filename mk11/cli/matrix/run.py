@@ -4,7 +4,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from mk11.cli.matrix.table import print_cells
 from mk11.cli.sentence import sentence
 from mk11.errors import UserError
 from mk11.files import write_json
-from mk11.runs.configurations import group_runs
+from mk11.runs.configurations import Configuration, group_runs
 from mk11.runs.ledger import read_run
+from mk11.training.loggers import log_cross_validation
 
 
 def in_multirun() -> bool:
@@ -67,36 +68,49 @@ def cross_validate(cfg: DictConfig, *, script: Path) -> float:
     matrix.stop_on_signals()
     with ThreadPoolExecutor(cfg.jobs) as pool:
         records = list(pool.map(Cell.run, cells))
-    if not print_cells(matrix):
+    complete = print_cells(matrix)
+    value = _concluded(cfg, cells, records)
+    if not complete:
         raise SystemExit(130 if matrix.stop.exists() else 1)
-    return _concluded(cfg, cells, records)
+    return value
 
 
 def _concluded(cfg: DictConfig, cells: Sequence[Cell], records: Sequence[CellRecord]) -> float:
-    """The mean value; with `fold=all` also in `<runs>/cv/`, and in the loggers that keep one run a trial."""
-    values = {record.fold: record.value for record in records if record.status in DONE}
-    if len(values) < len(records):
-        return math.nan
-    found = [value for value in values.values() if value is not None]
+    """The mean value, NaN if a cell has none; with `fold=all` also in `<runs>/cv/` and in the loggers."""
+    values = [record.value if record.status in DONE else None for record in records]
+    found = [value for value in values if value is not None]
     if cfg.fold == "all":
-        path = _write_mean(cfg, cells, dict(zip(values, found, strict=True)))
+        _conclude_folds(cells, values)
+    return float(np.mean(found)) if len(found) == len(values) else math.nan
+
+
+def _conclude_folds(cells: Sequence[Cell], values: Sequence[float | None]) -> None:
+    """Tell what a cross-validation is worth: the mean is what a search over configurations looks at."""
+    first = cells[0].job
+    folds = dict(zip((int(cell.job.cfg.fold) for cell in cells), values, strict=True))
+    folders = [cell.job.folder.path for cell in cells if folds[cell.job.cfg.fold] is not None]
+    found = group_runs(map(read_run, folders))
+    place = Path(first.cfg.runs).absolute() / "cv" / (found[0].key if found else "none")
+    monitor = str(first.cfg.monitor)
+    log_cross_validation(
+        logger=first.config["logger"], folders=folders, values=folds, monitor=monitor, place=place
+    )
+    if len(folders) == len(cells):
+        path = place.with_suffix(".json")
+        write_json(path, _mean(folds, found[0], folders, monitor=monitor))
         print(f"cross-validation: {path}", flush=True)
-    return float(np.mean(found))
 
 
-def _write_mean(cfg: DictConfig, cells: Sequence[Cell], values: dict[int | str | None, float]) -> Path:
-    """`<runs>/cv/<configuration>.json`: what a search over whole cross-validations reads."""
-    configuration = group_runs(read_run(cell.job.folder.path) for cell in cells)[0]
-    path = Path(cfg.runs).absolute() / "cv" / f"{configuration.key}.json"
-    found = list(values.values())
-    content = {
+def _mean(
+    folds: Mapping[int, float | None], configuration: Configuration, folders: Sequence[Path], *, monitor: str
+) -> dict[str, object]:
+    told = [value for value in folds.values() if value is not None]
+    return {
         "configuration": configuration.label,
-        "monitor": cfg.monitor,
-        "mean": float(np.mean(found)),
-        "sd": float(np.std(found, ddof=1)) if len(found) > 1 else None,
-        "values": {str(fold): value for fold, value in values.items()},
+        "monitor": monitor,
+        "mean": float(np.mean(told)),
+        "sd": float(np.std(told, ddof=1)) if len(told) > 1 else None,
+        "values": {str(fold): value for fold, value in folds.items()},
         "overrides": list(HydraConfig.get().overrides.task),
-        "runs": [str(cell.job.folder.path) for cell in cells],
+        "runs": [str(folder) for folder in folders],
     }
-    write_json(path, content)
-    return path

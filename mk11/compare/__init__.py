@@ -1,0 +1,1 @@
+"""Two configurations or runs side by side, at the terminal."""

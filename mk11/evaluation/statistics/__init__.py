@@ -1,0 +1,1 @@
+"""Honest statistics over the folds and seeds of cross-validation."""

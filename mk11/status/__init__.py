@@ -1,0 +1,1 @@
+"""Where the matrix stands, at the terminal."""

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mk11.errors import UserError
 from mk11.metrics.final import OVERALL
+from mk11.runs.analysis import declared_pairs
 from mk11.runs.identity import flatten
 
 Rule = tuple[type, str, Callable[[Any], bool]]
@@ -100,6 +101,7 @@ def check_config(config: Mapping[str, Any]) -> None:
         if key in values and values[key] not in choices:
             told = ", ".join(str(choice).lower() for choice in choices)
             raise UserError(f"{key} must be one of {told}, but is {values[key]}")
+    declared_pairs(config["analysis"])
     _check_relations(config)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from mk11.errors import UserError
 from mk11.evaluation.statistics.sets import FoldPredictions, load_final, load_folds
 from mk11.evaluation.statistics.summary import FoldSummary, over_folds
+from mk11.runs.analysis import declared_pairs
 from mk11.runs.configurations import Configuration, find_configuration, group_runs
 from mk11.runs.ledger import Run, find_runs
 
@@ -85,14 +86,11 @@ def primary_of(pair: Sequence[Side]) -> str | None:
 
 
 def family_of(pair: Sequence[Side]) -> str | None:
-    """Name of the declared analysis that has the one as its baseline and compares the other with it."""
+    """Name of the declared analysis that compares the one with the other."""
     for declaring in pair:
-        analysis = declaring.analysis
-        told = analysis.get("comparisons") or ()
-        compared = {told} if isinstance(told, str) else set(map(str, told))
-        for one, other in (pair, pair[::-1]):
-            if analysis.get("baseline") in one.names - {None} and compared & other.names:
-                return str(analysis.get("name"))
+        for row, against in declared_pairs(declaring.analysis):
+            if any(row in one.names and against in other.names for one, other in (pair, pair[::-1])):
+                return str(declaring.analysis.get("name"))
     return None
 
 

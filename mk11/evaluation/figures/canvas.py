@@ -20,6 +20,7 @@ INK, GREY, PALE = "#222222", "#6B6B6B", "#EDEDED"
 STYLE = {
     "svg.hashsalt": "mk11",  # identifiers from content alone: equal numbers give equal bytes
     "svg.fonttype": "none",  # text stays text: searchable, selectable, small
+    "pdf.fonttype": 42,  # outlines are embedded as TrueType: journals refuse matplotlib's default, Type 3
     "text.parse_math": False,  # a class may be called "$x$"
     "font.sans-serif": ["DejaVu Sans", "sans-serif"],  # the second, whatever the viewer has
     "font.size": 7.5,
@@ -53,10 +54,11 @@ NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 @contextmanager
-def page(path: Path, *, width: float, height: float, title: str) -> Iterator[Figure]:
+def page(path: Path, *, width: float, height: float, title: str, pdf: bool = False) -> Iterator[Figure]:
     """An empty figure of `width` x `height` inches that is saved as SVG when the block ends.
 
-    Nobody's matplotlibrc takes part. `title` is what screen readers and browser tabs show.
+    With `pdf`, a PDF is written beside it, under the same name. Nobody's matplotlibrc takes part. `title` is
+    what screen readers and browser tabs show.
     """
     with warnings.catch_warnings(), matplotlib.style.context(["default", STYLE]):
         # The viewer's fonts draw the text; only its width is guessed with a font that lacks some scripts.
@@ -65,6 +67,10 @@ def page(path: Path, *, width: float, height: float, title: str) -> Iterator[Fig
         yield figure
         with replacing(path) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Title": title, "Date": None})
+        if pdf:
+            figure.set_layout_engine("none")  # where the SVG has put everything
+            with replacing(path.with_suffix(".pdf")) as temporary:
+                figure.savefig(temporary, format="pdf", metadata={"Title": title, "CreationDate": None})
 
 
 def plain(name: str, *, limit: int) -> str:

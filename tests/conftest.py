@@ -92,6 +92,6 @@ def train_in_process(overrides):
         HydraConfig.instance().set_config(cfg)
         with open_dict(cfg):
             del cfg["hydra"]
-        return train(cfg), job_of(cfg)
+        return train(cfg, script=ROOT / "train.py"), job_of(cfg)
 
     return run

@@ -69,6 +69,7 @@ TRIPLES = {"model.mean": NOT_NEGATIVE, "model.std": POSITIVE}  # red, green, blu
 
 CHOICES: Mapping[str, tuple[object, ...]] = {
     "logger.wandb.mode": ("online", "offline", "disabled"),
+    "logger.wandb.real_names": (False, True),
     "analysis.primary": OVERALL,
     "monitor": (*OVERALL, "loss"),
     "rerun": (False, True, "stale"),

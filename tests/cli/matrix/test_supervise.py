@@ -14,7 +14,7 @@ from mk11.cli.matrix.supervise import SilentError, Watch, supervise
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(module, "GRACE", {signal.SIGINT: 1.0, signal.SIGTERM: 1.0})
+    monkeypatch.setattr(module, "GRACE", {signal.SIGINT: 2.0, signal.SIGTERM: 2.0})
 
 
 def watch(tmp_path, code, **more):
@@ -90,7 +90,8 @@ def test_progress_in_a_file_counts_as_a_sign_of_life(tmp_path):
     assert supervise(one) == 0
 
 
-def test_stopping_asks_first_so_that_a_run_can_say_what_it_wants(tmp_path):
+def test_stopping_asks_first_so_that_a_run_can_say_what_it_wants(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "GRACE", {signal.SIGINT: 60.0})
     code = (
         "import time\n"
         "try:\n"
@@ -125,4 +126,4 @@ def test_a_run_ends_itself_when_its_supervisor_is_killed(tmp_path):
         pid = int(supervisor.stdout.readline())
         assert alive(pid)
         supervisor.kill()
-    assert gone_within(10, pid)
+    assert gone_within(60, pid)

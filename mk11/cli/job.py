@@ -218,6 +218,7 @@ class Job:
                 "holdout": fold.holdout,
                 "classes": list(fold.classes),
                 "images": fold.table["split"].value_counts().to_dict(),
+                "train_counts": dict(zip(fold.classes, self.train_counts.tolist(), strict=True)),
                 "marks": self.marks,
             },
             "lineage": {
@@ -226,6 +227,7 @@ class Job:
                 "report": asdict(report) if report else None,
             },
             "precision": self.precision,
+            "tuned": cfg.analysis.tuned,  # the search that chose this configuration
             "overrides": self.overrides,
             "choices": self.choices,
         }

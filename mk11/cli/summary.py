@@ -1,7 +1,7 @@
 """What a run says on the terminal: marks at the start, one table at the end."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -10,10 +10,12 @@ from rich.table import Table
 
 from mk11.cli.job import Job
 from mk11.cli.lineage import weights_report
+from mk11.evaluation.statistics.summary import over_folds
 from mk11.files import read_json
 from mk11.metrics.final import OVERALL
 from mk11.runs.environment import device_name
 from mk11.runs.folder import RunFolder
+from mk11.runs.ledger import Run
 
 
 def print_marks(marks: Mapping[str, Any]) -> None:
@@ -63,6 +65,24 @@ def print_summary(folder: RunFolder, *, brief: bool) -> None:
     if record["data"]["marks"]:
         console.print(f"marked: {', '.join(record['data']['marks'])} (see run.json)", markup=False)
     console.print(str(folder.path), markup=False, highlight=False, soft_wrap=True)
+
+
+def print_over_folds(runs: Sequence[Run]) -> None:
+    """Print the folds of one configuration as one: mean and sample standard deviation, in percent."""
+    table = Table(title=escape(f"{runs[0].name}/{runs[0].model}, {len(runs)} folds, seed {runs[0].seed}"))
+    table.caption = "mean ± sample standard deviation over folds, best epochs; in %"
+    for column in ("metric", "val", "test"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for name in OVERALL:
+        table.add_row(name, *(_over_folds(runs, split, name) for split in ("val", "test")))
+    Console().print(table)
+
+
+def _over_folds(runs: Sequence[Run], split: str, name: str) -> str:
+    values = {(run.fold, run.seed): run.metrics[split][name] for run in runs if run.metrics is not None}
+    found = over_folds(values)
+    spread = "" if found.sd is None else f" ± {_percent(found.sd)}"
+    return f"{_percent(found.mean)}{spread}"
 
 
 def _percent(value: float | None) -> str:

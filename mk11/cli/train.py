@@ -59,6 +59,7 @@ def _train(cfg: DictConfig) -> float | None:
         return None
     with job.folder.locked():
         if _finished(job):
+            job.folder.update({"tuned": job.config["analysis"]["tuned"] or job.folder.read().get("tuned")})
             report_to_agent(logger=job.config["logger"], folder=job.folder.path)
         else:
             run(job)

@@ -95,6 +95,7 @@ def settings_of(run: Run) -> dict[str, Any]:
         "name": run.name,
         "model": run.model,
         "model.weights": weights if staged else lineage.get("weights_hash") or weights,
+        "experiment": run.row if staged else None,  # the file says by what stages
         "precision": run.record.get("precision"),
         "data.set": run.data_set,
         "data.classes": list(run.classes),

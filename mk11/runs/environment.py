@@ -1,5 +1,6 @@
 """What a run was made with: commit, library versions, device."""
 
+import os
 import platform
 import subprocess
 from importlib.metadata import version
@@ -37,3 +38,14 @@ def device_name(accelerator: str) -> str:
     if accelerator != "cpu" and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+def process_lives(pid: int) -> bool:
+    """Whether a process of this machine has that number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -30,12 +30,10 @@ class RunFolder:
         self.last = self.checkpoints / "last.ckpt"
         self.best = self.checkpoints / "best.ckpt"
         self.hardest = path / "hardest.parquet"
-        self.hardest = path / "hardest.parquet"
         self.progress = path / "progress.json"
         self.figures = path / "figures"
         self.error = path / "error.txt"
         self.heartbeat = path / "heartbeat"
-        self.progress = path / "progress.json"
 
     def status(self) -> str | None:
         """The status in `run.json`: running, finished, failed or interrupted; None before the first start."""
@@ -48,6 +46,16 @@ class RunFolder:
     def update(self, fields: Mapping[str, Any]) -> None:
         """Set fields of `run.json`, keeping the others."""
         write_json(self.record, {**self.read(), **fields})
+
+    def mark_dead(self, status: str, error: str) -> None:
+        """Give a run that says `running`, though no process holds it any more, the status it ended with."""
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                if self.status() == "running":
+                    self.update({"status": status})
+                    self.error.write_text(f"{error}\n")
+        except Timeout:  # another process is at it, and speaks for itself
+            return
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from mk11.errors import UserError
+from mk11.runs.environment import process_lives
 from mk11.search.command import trial_command
 from mk11.search.file import SearchFile
 from mk11.search.objective import result_path, trial_value
@@ -63,23 +64,13 @@ def _take_up(study: optuna.Study) -> None:
     """Queue again what was running in a process of this machine that is gone: its run folder resumes."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         owner = trial.user_attrs.get("process", {})
-        if owner.get("host") == socket.gethostname() and not _alive(owner["pid"]):
+        if owner.get("host") == socket.gethostname() and not process_lives(owner["pid"]):
             study.tell(trial.number, state=TrialState.FAIL)
             _again(study, trial)
 
 
 def _again(study: optuna.Study, trial: FrozenTrial) -> None:
     study.enqueue_trial(trial.params, user_attrs={"instead_of": trial.number})
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 @dataclass(frozen=True)

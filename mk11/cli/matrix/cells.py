@@ -38,10 +38,12 @@ class Cell:
     def run(self) -> CellRecord:
         """Run it unless it is finished; whatever happens is in the record that comes back.
 
-        A matrix that is being stopped begins no more cells: such a record is `not begun` and not written.
+        A matrix that is being stopped begins no more cells: such a record is `not begun`.
         """
         if self.matrix.stopping():
             self.record.status = "not begun"
+            if self.record.fold is not None:  # of `fold=all`: nothing else tells which folds there were
+                self.matrix.write(self.record)
             return self.record
         begun = time.time()
         self.matrix.write(self.record)
@@ -68,10 +70,13 @@ class Cell:
         job.check()
         self.record.folder = str(job.folder.path)
         if is_finished(job):
+            remember_search(job)
             self.record.status, self.record.value = "skipped", stored_value(job)
             return
         self.matrix.write(self.record)  # with the folder: whoever looks can follow it
-        with claimed(_gpus(job), per_gpu=job.cfg.jobs_per_gpu, wait=self._waits) as devices:
+        with claimed(
+            _gpus(job), per_gpu=job.cfg.jobs_per_gpu, wait=self._waits, stopped=self.matrix.stopping
+        ) as devices:
             status = supervise(self._watch(devices))
         if status == 0:
             self.record.status, self.record.value = "finished", stored_value(job)
@@ -110,13 +115,10 @@ class Cell:
     def _ended(self, status: str, error: str | None) -> None:
         """Record an end that is no success, also in the run folder if the run could not."""
         self.record.status, self.record.error = status, error
-        if self.record.folder is None:
-            return
-        folder = self.job.folder
-        with suppress(OSError, UserError):
-            if folder.read().get("status") == "running":
-                folder.update({"status": "interrupted" if status == "interrupted" else "failed"})
-                folder.error.write_text(f"{error or status}\n")
+        if self.record.folder is not None and self.job.folder.path.is_dir():
+            with suppress(OSError, UserError):
+                kind = "interrupted" if status == "interrupted" else "failed"
+                self.job.folder.mark_dead(kind, error or status)
 
     def _last_words(self, status: int) -> str:
         """The last line that the run said, or what its status means."""
@@ -187,6 +189,14 @@ def is_finished(job: Job) -> bool:
     if rerun is True or folder.status() != "finished" or not folder.metrics.exists():
         return False
     return not (rerun == "stale" and folder.read().get("commit") != commit())
+
+
+def remember_search(job: Job) -> None:
+    """Note on a finished run that a search has met it since: its tables must say that it was tuned."""
+    search = job.config["analysis"]["tuned"]
+    if search is not None and job.folder.read().get("tuned") != search:
+        with job.folder.locked():
+            job.folder.update({"tuned": search})
 
 
 def stored_value(job: Job) -> float:

@@ -1,6 +1,7 @@
 """Which GPUs a cell may use, so that cells at one time do not share one by accident."""
 
 import os
+import random
 import subprocess
 import tempfile
 import time
@@ -10,11 +11,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+SYSTEM = random.SystemRandom()
 POLL = 1.0  # s between looks for a free GPU
 
 
 def gpu_ids(environment: Mapping[str, str]) -> list[str]:
-    """Unique ids of the GPUs that this process may use; empty without nvidia-smi or GPUs."""
+    """Unique ids of the GPUs that this process may use; empty without nvidia-smi or GPUs.
+
+    Numbers in CUDA_VISIBLE_DEVICES count as nvidia-smi does, which is CUDA_DEVICE_ORDER=PCI_BUS_ID.
+    """
     command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
     try:
         told = subprocess.run(
@@ -35,7 +40,9 @@ def _exists(name: str, present: list[str]) -> bool:
 
 
 @contextmanager
-def claimed(count: int, *, per_gpu: int, wait: Callable[[], None]) -> Iterator[dict[str, str]]:
+def claimed(
+    count: int, *, per_gpu: int, wait: Callable[[], None], stopped: Callable[[], bool]
+) -> Iterator[dict[str, str]]:
     """Hold `count` GPUs until the block ends; yields the environment variables that show only these.
 
     Locks lie in the machine's temporary folder under the GPUs' unique ids: they hold between processes,
@@ -46,6 +53,10 @@ def claimed(count: int, *, per_gpu: int, wait: Callable[[], None]) -> Iterator[d
         count: GPUs wanted; 0 yields nothing.
         per_gpu: How many cells may share one.
         wait: Called once, before waiting for a GPU to become free.
+        stopped: Whether to give up waiting.
+
+    Raises:
+        KeyboardInterrupt: It was `stopped` while waiting.
     """
     present = gpu_ids(os.environ) if count else []
     if not count or len(present) < count:
@@ -58,7 +69,9 @@ def claimed(count: int, *, per_gpu: int, wait: Callable[[], None]) -> Iterator[d
             if not told:
                 wait()
                 told = True
-            time.sleep(POLL)
+            if stopped():
+                raise KeyboardInterrupt
+            time.sleep(POLL * (0.5 + SYSTEM.random()))  # two that wait for several must not keep step
         yield {"CUDA_VISIBLE_DEVICES": ",".join(mine)}
 
 

@@ -18,7 +18,9 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from mk11.errors import UserError
 from mk11.files import read_json, write_json
+from mk11.runs.environment import process_lives
 
 DONE = ("finished", "skipped")  # skipped: it was finished already
 
@@ -46,7 +48,17 @@ class MatrixFolder:
         self.stop = path / "stop"  # while it exists, cells that run are ended and none is begun
 
     def plan(self, cells: Sequence[Sequence[str]], *, script: str) -> None:
-        """Write down what was asked for, and by whom."""
+        """Write down what was asked for, and by whom.
+
+        Raises:
+            UserError: Another command is at work here.
+        """
+        if self.begun_elsewhere() and not self.orphaned():
+            raise UserError(
+                f"hydra.sweep.dir must be a command's own, but another one is at work in {self.path}"
+            )
+        for old in (self.stop, *(self.path / "cells").glob("*.json")):
+            old.unlink(missing_ok=True)
         command = shlex.join(["python", Path(script).name, *sys.argv[1:]])
         write_json(
             self.matrix,
@@ -69,7 +81,7 @@ class MatrixFolder:
 
     def orphaned(self) -> bool:
         """Whether the process that began it was another one of this machine and is gone."""
-        return self.begun_elsewhere() and not _lives(self.plan_of()["pid"])
+        return self.begun_elsewhere() and not process_lives(self.plan_of()["pid"])
 
     def begun_elsewhere(self) -> bool:
         """Whether another process of this machine began it, which hands out its cells."""
@@ -106,16 +118,6 @@ class MatrixFolder:
         return str(record.num) if record.fold is None else f"{record.num}-fold{record.fold}"
 
 
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 class PlanMatrix(Callback):
     """Hydra's callback that writes `matrix.json` before the first cell; `current` is its folder."""
 
@@ -124,7 +126,11 @@ class PlanMatrix(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
         """List the cells as Hydra's sweeper will."""
         folder = MatrixFolder(Path(config.hydra.sweep.dir).absolute())
-        folder.plan(planned(config), script=sys.argv[0])
+        try:
+            folder.plan(planned(config), script=sys.argv[0])
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(2) from error  # Hydra turns any other exception of a callback into a warning
         folder.stop_on_signals()
         PlanMatrix.current = folder
 

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from mk11.cli.matrix.cells import Cell, cells_of
 from mk11.cli.matrix.records import DONE, CellRecord, MatrixFolder
 from mk11.cli.matrix.table import print_cells
 from mk11.cli.sentence import sentence
+from mk11.cli.summary import print_over_folds
 from mk11.errors import UserError
 from mk11.files import write_json
 from mk11.runs.configurations import Configuration, group_runs
@@ -46,6 +48,11 @@ def run_cell(cfg: DictConfig, *, script: Path) -> float:
         record.status, record.error = "failed", sentence(error)
         matrix.write(record)
         print(f"[{' '.join(record.overrides)}] error: {record.error}", file=sys.stderr)
+        return math.nan
+    except Exception as error:  # the other cells go on
+        record.status, record.error = "failed", f"{type(error).__name__}: {error}"
+        matrix.write(record)
+        traceback.print_exc()
         return math.nan
     value = _concluded(cfg, cells, [cell.run() for cell in cells])
     if matrix.orphaned():
@@ -90,12 +97,14 @@ def _conclude_folds(cells: Sequence[Cell], values: Sequence[float | None]) -> No
     folds = dict(zip((int(cell.job.cfg.fold) for cell in cells), values, strict=True))
     folders = [cell.job.folder.path for cell in cells if folds[cell.job.cfg.fold] is not None]
     found = group_runs(map(read_run, folders))
-    place = Path(first.cfg.runs).absolute() / "cv" / (found[0].key if found else "none")
+    name = f"{found[0].key}-seed{first.cfg.seed}" if found else f"failed-{cells[0].matrix.path.name}"
+    place = Path(first.cfg.runs).absolute() / "cv" / name
     monitor = str(first.cfg.monitor)
     log_cross_validation(
         logger=first.config["logger"], folders=folders, values=folds, monitor=monitor, place=place
     )
     if len(folders) == len(cells):
+        print_over_folds([read_run(folder) for folder in folders])
         path = place.with_suffix(".json")
         write_json(path, _mean(folds, found[0], folders, monitor=monitor))
         print(f"cross-validation: {path}", flush=True)

@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,13 +83,15 @@ def _await(process: subprocess.Popen[bytes], watch: Watch) -> None:
 
 
 def _listen(process: subprocess.Popen[bytes], watch: Watch) -> None:
+    """Keep what is said; neither a full disk nor a closed terminal stops the reading: the run would stall."""
     assert process.stdout is not None
-    with watch.log.open("ab") as log:
+    with watch.log.open("ab", buffering=0) as log, suppress(ValueError):  # closed while something held it
         for line in process.stdout:
             watch.heard = time.time()
-            log.write(line)
-            log.flush()
-            watch.say(line.decode(errors="replace").rstrip())
+            with suppress(OSError):
+                log.write(line)
+            with suppress(Exception):
+                watch.say(line.decode(errors="replace").rstrip())
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

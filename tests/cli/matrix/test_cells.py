@@ -15,6 +15,7 @@ from mk11.cli.matrix.cells import cells_of, is_finished
 from mk11.cli.matrix.records import MatrixFolder
 from mk11.cli.matrix.run import cross_validate, run_cell
 from mk11.files import read_json, write_json
+from mk11.metrics.final import OVERALL
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -28,7 +29,8 @@ told = json.loads(Path({records}[folder.path.name]).read_text())
 folder.update({{**told, "status": "finished", "commit": None}})
 folder.config.write_text(Path(str(folder.path) + ".config.yaml").read_text())
 value = 0.5 + int(sys.argv[-2][-1]) / 10
-metrics = {{"test": {{}}, "best_validation": {{"pr_auc": {{"value": value}}}}}}
+split = dict.fromkeys({names}, value)
+metrics = {{"val": split, "test": split, "best_validation": {{"pr_auc": {{"value": value}}}}}}
 folder.metrics.write_text(json.dumps(metrics))
 """
 
@@ -85,7 +87,9 @@ def finishing(composed, script):
         write_json(Path(f"{folder.path}.record.json"), cell.job.record())
         folders[f"fold={cell.job.cfg.fold}"] = str(folder.path)
         records[folder.path.name] = f"{folder.path}.record.json"
-    return cells, script(FINISHES.format(root=str(ROOT), folders=folders, records=records))
+    return cells, script(
+        FINISHES.format(root=str(ROOT), folders=folders, records=records, names=list(OVERALL))
+    )
 
 
 def test_a_cell_that_fails_is_recorded_with_its_last_words_and_is_worth_nan(composed, script, capsys):
@@ -107,6 +111,17 @@ def test_a_cell_that_is_killed_marks_its_run_folder(composed, script):
     assert only_record(matrix).error == "ended by signal 9"
     assert cell.job.folder.status() == "failed"
     assert cell.job.folder.error.read_text() == "ended by signal 9\n"
+
+
+def test_a_cell_leaves_a_run_alone_that_another_process_is_at(composed, script):
+    cfg, matrix = composed()
+    (cell,) = cells_of(cfg, script=Path("none"), matrix=matrix, num=0, jobs=1)
+    with cell.job.folder.locked():
+        cell.job.folder.update({**cell.job.record(), "status": "running", "commit": None})
+        run_cell(cfg, script=script("raise SystemExit('is being written by another process')"))
+        assert cell.job.folder.status() == "running"
+        assert not cell.job.folder.error.exists()
+    assert only_record(matrix).status == "failed"
 
 
 def test_a_cell_that_is_silent_for_too_long_is_ended_and_marked(composed, script):
@@ -149,8 +164,10 @@ def test_all_folds_are_worth_their_mean_and_leave_a_file_that_says_so(composed, 
         for kind, handler in handlers.items():
             signal.signal(kind, handler)
     assert value == pytest.approx(0.6)
-    last = capsys.readouterr().out.splitlines()[-1]
+    out = capsys.readouterr().out
+    last = out.splitlines()[-1]
     assert last.startswith("cross-validation: ")
+    assert "60.00 ± 10.00" in out
     content = read_json(Path(last.removeprefix("cross-validation: ")))
     assert content["values"] == {"0": 0.5, "1": 0.6, "2": 0.7}
     assert content["sd"] == pytest.approx(0.1)
@@ -165,6 +182,35 @@ def test_finished_folds_are_not_done_again(composed, script):
     again = run_cell(cfg, script=script("raise RuntimeError"))
     assert again == first == pytest.approx(0.6)
     assert [record.status for record in matrix.records()] == ["skipped"] * 3
+
+
+def test_a_search_that_meets_finished_runs_leaves_its_name_on_them(composed, script):
+    cells, path = finishing(composed, script)
+    cfg, _ = composed("fold=all")
+    run_cell(cfg, script=path)
+    assert {cell.job.folder.read()["tuned"] for cell in cells} == {None}
+    cfg, _ = composed("fold=all", "analysis.tuned=hparams")
+    run_cell(cfg, script=Path("never started"))
+    assert {cell.job.folder.read()["tuned"] for cell in cells} == {"hparams"}
+
+
+def test_folds_that_never_began_are_told_by_name(composed, script, capsys):
+    cfg, matrix = composed("fold=all")
+    matrix.path.mkdir(parents=True)
+    matrix.stop.touch()
+    run_cell(cfg, script=Path("never started"))
+    assert [(record.fold, record.status) for record in matrix.records()] == [
+        (fold, "not begun") for fold in range(3)
+    ]
+
+
+def test_seeds_of_one_configuration_do_not_overwrite_each_others_mean(composed, script, tmp_path):
+    for seed in (0, 1):
+        _, path = finishing(lambda *more, seed=seed: composed(*more, f"seed={seed}"), script)
+        cfg, _ = composed("fold=all", f"seed={seed}")
+        run_cell(cfg, script=path)
+    found = sorted(path.name.split("-")[1] for path in (tmp_path / "runs" / "cv").glob("*.json"))
+    assert found == ["seed0.json", "seed1.json"]
 
 
 def test_one_missing_fold_leaves_the_mean_unknown_and_the_others_done(composed, script):

@@ -41,8 +41,8 @@ def test_visible_devices_narrow_the_choice_by_number_or_name(machine):
 def test_two_cells_at_one_time_get_a_gpu_each(machine):
     machine("GPU-a", "GPU-b")
     with (
-        claimed(1, per_gpu=1, wait=pytest.fail) as first,
-        claimed(1, per_gpu=1, wait=pytest.fail) as second,
+        claimed(1, per_gpu=1, wait=pytest.fail, stopped=bool) as first,
+        claimed(1, per_gpu=1, wait=pytest.fail, stopped=bool) as second,
     ):
         assert {first["CUDA_VISIBLE_DEVICES"], second["CUDA_VISIBLE_DEVICES"]} == {"GPU-a", "GPU-b"}
 
@@ -50,9 +50,9 @@ def test_two_cells_at_one_time_get_a_gpu_each(machine):
 def test_cells_share_a_gpu_only_as_far_as_allowed_and_fill_empty_ones_first(machine):
     machine("GPU-a", "GPU-b")
     with (
-        claimed(1, per_gpu=2, wait=pytest.fail) as first,
-        claimed(1, per_gpu=2, wait=pytest.fail) as second,
-        claimed(1, per_gpu=2, wait=pytest.fail) as third,
+        claimed(1, per_gpu=2, wait=pytest.fail, stopped=bool) as first,
+        claimed(1, per_gpu=2, wait=pytest.fail, stopped=bool) as second,
+        claimed(1, per_gpu=2, wait=pytest.fail, stopped=bool) as third,
     ):
         assert first != second
         assert third == first
@@ -63,10 +63,10 @@ def test_a_cell_waits_for_a_gpu_says_so_once_and_then_gets_it(machine):
     waits, got = [], []
 
     def second():
-        with claimed(1, per_gpu=1, wait=lambda: waits.append(time.time())) as mine:
+        with claimed(1, per_gpu=1, wait=lambda: waits.append(time.time()), stopped=bool) as mine:
             got.append(mine["CUDA_VISIBLE_DEVICES"])
 
-    with claimed(1, per_gpu=1, wait=pytest.fail):
+    with claimed(1, per_gpu=1, wait=pytest.fail, stopped=bool):
         thread = threading.Thread(target=second)
         thread.start()
         time.sleep(0.4)
@@ -78,12 +78,20 @@ def test_a_cell_waits_for_a_gpu_says_so_once_and_then_gets_it(machine):
 
 def test_a_run_over_two_gpus_gets_two_different_ones(machine):
     machine("GPU-a", "GPU-b")
-    with claimed(2, per_gpu=2, wait=pytest.fail) as mine:
+    with claimed(2, per_gpu=2, wait=pytest.fail, stopped=bool) as mine:
         assert mine["CUDA_VISIBLE_DEVICES"] == "GPU-a,GPU-b"
 
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_nothing_is_claimed_for_a_cpu_run_or_for_more_than_there_is(machine, count):
     machine("GPU-a")
-    with claimed(count, per_gpu=1, wait=pytest.fail) as mine:
+    with claimed(count, per_gpu=1, wait=pytest.fail, stopped=bool) as mine:
         assert mine == {}
+
+
+def test_waiting_for_a_gpu_can_be_given_up(machine):
+    machine("GPU-a")
+    with claimed(1, per_gpu=1, wait=pytest.fail, stopped=bool):
+        second = claimed(1, per_gpu=1, wait=lambda: None, stopped=lambda: True)
+        with pytest.raises(KeyboardInterrupt), second:
+            pytest.fail("there was no GPU to give")

@@ -12,6 +12,7 @@ from omegaconf import open_dict
 
 from mk11.cli.matrix.records import CellRecord, MatrixFolder, PlanMatrix, planned
 from mk11.cli.matrix.table import print_cells, told_at_the_end
+from mk11.errors import UserError
 from mk11.files import read_json, write_json
 
 
@@ -101,3 +102,18 @@ def test_a_matrix_stops_when_the_process_that_began_it_is_gone(matrix):
     assert matrix.stopping()
     write_json(matrix.matrix, {**told, "pid": ended.pid, "host": f"not-{socket.gethostname()}"})
     assert not matrix.stopping()
+
+
+def test_a_folder_in_which_another_command_works_is_refused_and_a_left_one_is_cleared(matrix):
+    matrix.write(CellRecord(0, ["model=a", "fold=0"], status="failed"))
+    matrix.stop.touch()
+    told = read_json(matrix.matrix)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    write_json(matrix.matrix, {**told, "pid": ended.pid})
+    matrix.plan([["fold=0"]], script="train.py")
+    assert matrix.records() == []
+    assert not matrix.stop.exists()
+    write_json(matrix.matrix, {**told, "pid": os.getppid()})
+    with pytest.raises(UserError, match="another one is at work"):
+        matrix.plan([["fold=0"]], script="train.py")

@@ -107,6 +107,17 @@ def test_stopping_asks_first_so_that_a_run_can_say_what_it_wants(tmp_path, monke
     assert said == ["ready", "saved"]
 
 
+def test_a_closed_terminal_neither_stalls_the_run_nor_cuts_its_log(tmp_path):
+    one, _ = watch(tmp_path, "for line in range(3000): print(line, 'x' * 100)", silence=30.0)
+
+    def closed(line):
+        raise BrokenPipeError
+
+    one.say = closed
+    assert supervise(one) == 0
+    assert one.log.read_text().count("\n") == 3000
+
+
 SUPERVISOR = """
 import os, sys
 from pathlib import Path

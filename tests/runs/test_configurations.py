@@ -68,6 +68,15 @@ def test_what_can_change_a_result_makes_another_configuration(change, run):
     assert len(group_runs([run(), run(**change)])) == 2
 
 
+def test_rows_whose_encoders_are_made_by_other_stages_are_not_one(run):
+    """Their settings are equal: `stage:pretrain` means what the experiment file says."""
+    staged = {"config": {"model.weights": "stage:pretrain"}}
+    rows = [
+        run(choices={"experiment": name}, **staged) for name in ("activessf/mae", "activessf/mae_activessf")
+    ]
+    assert len(group_runs(rows)) == 2
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -6,8 +6,9 @@ READY = $(VENV)/.installed
 
 .PHONY: quickstart test check format
 
-quickstart: $(VENV)/.core  ## train on drawn cells, about a minute on two cores after the install
+quickstart: $(VENV)/.core  ## train on drawn cells and report: two minutes on two cores after the install
 	$(BIN)/python train.py experiment=quickstart
+	$(BIN)/python -m mk11.report runs --title "Quick start"
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest

@@ -14,18 +14,20 @@ from mk11.runs.ledger import Run
 CLASSES = ("blast", "granular", "naked")
 
 
-def configuration(root, number, *, folds=5, classes=CLASSES, level=0.5, failed=(), label=None):
+def configuration(root, number, *, folds=5, classes=CLASSES, level=0.5, failed=(), label=None, marks=None):
     """A configuration whose accuracy on fold k is `level` + k / 1000, without files."""
     key, label = f"{number:08x}", label or f"mk11/model{number}"
     runs = [
-        run(root / key / f"fold{fold}", fold, classes, level + fold / 1000, failed=fold in failed)
+        run(
+            root / key / f"fold{fold}", fold, classes, level + fold / 1000, failed=fold in failed, marks=marks
+        )
         for fold in range(folds)
     ]
     settings = {"model": f"model{number}", "epochs": 50, "data.set": "5e7f00d5e7f00d00"}
     return Configuration(key, label, settings, tuple(runs))
 
 
-def run(path, fold, classes, value, *, failed=False):
+def run(path, fold, classes, value, *, failed=False, marks=None):
     """One run; every metric is `value`."""
     record = {
         "stage": "train",
@@ -37,7 +39,7 @@ def run(path, fold, classes, value, *, failed=False):
             "name": "cells",
             "classes": list(classes),
             "images": {"train": 60, "val": 20, "test": 20},
-            "marks": {},
+            "marks": marks or {},
             "set": "5e7f00d5e7f00d00",
             "folds": list(range(5)),
             "holdout": 0,
@@ -75,18 +77,32 @@ def findings(configurations, **changes):
     return Findings(**content | changes)
 
 
-def compared(a, b, *, difference=0.02, low=-0.01, high=0.05, family="default", fewest=14):
-    """A comparison of two configurations."""
+def compared(
+    a, b, *, difference=0.02, low=-0.01, high=0.05, family="default", fewest=14, unit="group", p=0.3
+):
+    """A comparison of two configurations; `p` is that of the corrected t-test and Holm's."""
     interval = Interval(
-        estimate=difference, low=low, high=high, level=0.95, unit="patient", draws=1000, dropped=0, folds=5,
+        estimate=difference, low=low, high=high, level=0.95, unit=unit, draws=1000, dropped=0, folds=5,
         units=70, fewest=fewest,
     )  # fmt: skip
     result = Comparison(
         metric="f1_macro", difference=difference, interval=interval, p_bootstrap=0.2, t=1.5, p_t=0.03,
-        corrected_t=1.1, p_corrected=0.3, detectable=0.031, folds=tuple(range(5)),
-        per_fold=dict(zip(range(5), np.full(5, difference), strict=True)), unit="patient",
+        corrected_t=1.1, p_corrected=p, detectable=0.031, folds=tuple(range(5)),
+        per_fold=dict(zip(range(5), np.full(5, difference), strict=True)), unit=unit,
     )  # fmt: skip
-    return Compared(a=a, b=b, result=result, family=family, p_holm=0.3 if family else None)
+    return Compared(
+        a=a,
+        b=b,
+        result=result,
+        family=family,
+        p_holm=p if family else None,
+        p_holm_bootstrap=p if family else None,
+    )
+
+
+def texts(table):
+    """The texts of its fields."""
+    return [[cell.text for cell in row] for row in table.rows]
 
 
 def _metrics(classes, value):

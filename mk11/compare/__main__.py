@@ -7,11 +7,11 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from mk11.compare import METRIC
 from mk11.errors import UserError
 from mk11.terminal import console_of
 
 DEFAULT = Path("runs")
-METRIC = "f1_macro"
 DRAWS, SEED, LEVEL = 2000, 0, 0.95
 CLASS_DRAWS = 500  # at most, of each class's interval: they take most of the time
 EXAMPLE = """example: python -m mk11.compare convnext vit
@@ -52,7 +52,7 @@ def show(options: argparse.Namespace) -> None:
     from mk11.compare.flips import flips
     from mk11.compare.lists import print_classes, print_flips
     from mk11.compare.show import print_comparison, print_folds, print_settings, print_sides
-    from mk11.compare.sides import family_of, primary_of, sides
+    from mk11.compare.sides import declaration_of, primary_of, sides
     from mk11.evaluation.statistics.comparison import compare
 
     pair = sides((options.a, options.b), options.runs or [DEFAULT])
@@ -63,7 +63,7 @@ def show(options: argparse.Namespace) -> None:
     console = console_of()
     print_sides(console, pair)
     console.print()
-    print_comparison(console, result, summaries, family=family_of(pair))
+    print_comparison(console, result, summaries, declared=declaration_of(pair, metric=metric))
     console.print()
     print_folds(console, result, summaries)
     draws = min(options.draws, CLASS_DRAWS)

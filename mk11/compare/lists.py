@@ -10,7 +10,8 @@ from rich.text import Text
 
 from mk11.compare.classes import MEASURES, ClassRow
 from mk11.compare.flips import Flip, counts
-from mk11.compare.show import percent, say, signed, span
+from mk11.compare.show import say
+from mk11.compare.words import percent, signed, span
 from mk11.terminal import plain
 
 FIRST = 20  # images that are listed without --all

@@ -6,10 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mk11.compare import METRIC
 from mk11.errors import UserError
 from mk11.evaluation.statistics.sets import FoldPredictions, load_final, load_folds
 from mk11.evaluation.statistics.summary import FoldSummary, over_folds
-from mk11.runs.analysis import declared_pairs
+from mk11.runs.analysis import Pair, declared_pairs
 from mk11.runs.configurations import Configuration, find_configuration, group_runs
 from mk11.runs.ledger import Run, find_runs
 
@@ -23,20 +24,21 @@ class Side:
 
     @cached_property
     def folds(self) -> list[FoldPredictions]:
-        """Test predictions of each fold; those on patients locked away only where nothing else was run."""
+        """Test predictions of each fold; those on images locked away only where nothing else was run."""
         found = load_folds(self.configuration)
         final = None if found else load_final(self.configuration)
         return found if final is None else [final]
 
     @cached_property
+    def runs(self) -> list[Run]:
+        """The runs that are compared."""
+        told = {fold.fold for fold in self.folds}
+        return [run for run in self.configuration.finished if run.fold in told]
+
+    @cached_property
     def test(self) -> dict[tuple[int | str, int], Mapping[str, Any]]:
         """Test metrics of each (fold, seed) that is compared."""
-        told = {fold.fold for fold in self.folds}
-        return {
-            (run.fold, run.seed): run.metrics["test"]
-            for run in self.configuration.finished
-            if run.metrics is not None and run.fold in told
-        }
+        return {(run.fold, run.seed): run.metrics["test"] for run in self.runs if run.metrics is not None}
 
     def summary(self, metric: str) -> FoldSummary:
         """A metric, or `<measure>:<class>`, over folds."""
@@ -58,6 +60,14 @@ class Side:
         """What a declaration may call it."""
         one = self.configuration
         return {one.key, one.label, one.row, one.model, f"{one.name}/{one.model}"}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A family of comparisons that was written down before any figure was seen, and what it judges by."""
+
+    name: str
+    metric: str
 
 
 def sides(names: Sequence[str], places: Sequence[Path]) -> list[Side]:
@@ -85,13 +95,19 @@ def primary_of(pair: Sequence[Side]) -> str | None:
     return told.pop() if len(told) == 1 else None
 
 
-def family_of(pair: Sequence[Side]) -> str | None:
-    """Name of the declared analysis that compares the one with the other."""
-    for declaring in pair:
-        for row, against in declared_pairs(declaring.analysis):
-            if any(row in one.names and against in other.names for one, other in (pair, pair[::-1])):
-                return str(declaring.analysis.get("name"))
-    return None
+def declaration_of(pair: Sequence[Side], *, metric: str) -> Declared | None:
+    """The declared analysis that compares the one with the other, if it can be by this metric."""
+    found = [
+        Declared(str(side.analysis.get("name")), str(side.analysis.get("primary") or METRIC))
+        for side in pair
+        if any(_is_pair(names, pair) for names in declared_pairs(side.analysis))
+    ]
+    return next((one for one in found if one.metric == metric), found[0] if found else None)
+
+
+def _is_pair(names: Pair, pair: Sequence[Side]) -> bool:
+    row, against = names
+    return any(row in one.names and against in other.names for one, other in (pair, pair[::-1]))
 
 
 def _resolve(name: str, places: Sequence[Path]) -> Configuration:

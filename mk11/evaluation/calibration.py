@@ -1,11 +1,15 @@
 """How far probabilities can be believed: reliability, calibration error, Brier score, temperature."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import minimize_scalar
 
+from mk11.errors import UserError
+from mk11.evaluation.predictions import probability_columns, read_predictions
+from mk11.evaluation.selective import area_under_coverage_risk
 from mk11.evaluation.statistics.arrays import divide
 
 Scores = Float[np.ndarray, "images classes"]
@@ -13,6 +17,7 @@ Labels = Int[np.ndarray, " images"]
 
 SMALLEST = float(np.finfo(np.float32).tiny)  # stands for 0 under the logarithm
 RANGE = (0.05, 20.0)  # of temperatures
+BINS = 15  # of confidence, in what is reported
 
 
 @dataclass(frozen=True)
@@ -74,3 +79,29 @@ def log_loss(probabilities: Scores, labels: Labels) -> float:
     """Mean negative log-likelihood in nats; a probability of 0 counts as the smallest normal float32."""
     true = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.maximum(true, SMALLEST)).mean())
+
+
+def calibration_of(predictions: Path) -> dict[str, float]:
+    """Of a run's best checkpoint on test, before and after a temperature that was fitted on validation.
+
+    Raises:
+        UserError: The predictions are missing or damaged, or lack a split.
+    """
+    table, classes = read_predictions(predictions)
+    best = table[table["checkpoint"] == "best"]
+    scores = best[probability_columns(classes)].to_numpy(np.float32)
+    labels, split = best["label"].to_numpy(np.int64), best["split"].to_numpy()
+    for name in ("val", "test"):
+        if not (split == name).any():
+            raise UserError(f"{predictions} must have predictions of best on {name}, but has none")
+    temperature = fit_temperature(scores[split == "val"], labels[split == "val"])
+    scores, labels = scores[split == "test"], labels[split == "test"]
+    softened = tempered(scores, temperature)
+    return {
+        "ece": expected_calibration_error(scores, labels, bins=BINS),
+        "brier": brier_score(scores, labels),
+        "ece_tempered": expected_calibration_error(softened, labels, bins=BINS),
+        "brier_tempered": brier_score(softened, labels),
+        "temperature": temperature,
+        "aurc": area_under_coverage_risk(scores, labels),
+    }

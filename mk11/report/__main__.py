@@ -8,16 +8,15 @@ Example: python -m mk11.report runs --check paper.tex
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from mk11.errors import UserError
 from mk11.metrics.final import OVERALL
-from mk11.report.check import Checked, check_paper
+from mk11.report.check import Check
 from mk11.report.find import find
 from mk11.report.findings import Findings
-from mk11.report.numbers import ledger, write_numbers
-from mk11.report.page.names import Names
+from mk11.report.names import Names
+from mk11.report.numbers import ledger, remove_numbers, write_numbers
 from mk11.report.published import Source, published_sources
 from mk11.report.tables.write import write_tables
 from mk11.report.terminal import print_checked, print_findings, watch
@@ -58,7 +57,13 @@ def parser() -> argparse.ArgumentParser:
     add("--numbers", action="store_true", help="write every figure as a LaTeX macro, and the ledger of them")
     add(
         "--check", metavar="FILE.tex", nargs="+", type=Path, default=[],
-        help="write nothing, but fail on any number of a paper that is not among these figures",
+        help="write nothing, but fail on any result of a paper that is neither a macro of --numbers nor a "
+        "figure that its line names: %% mk11: MACRO or KEY",
+    )  # fmt: skip
+    add(
+        "--literals", action="store_true",
+        help="with --check, let numbers without a name pass if they are near any figure, and tell how many "
+        "made-up ones would",
     )  # fmt: skip
     add("--identify", action="store_true", help="name patients and images as the data do, without pseudonyms")
     return parser
@@ -81,27 +86,37 @@ def main(arguments: Sequence[str]) -> int:
     )
     published = published_sources() if asked.published else ()
     if asked.check:
-        return check(asked.check, findings, published)
+        return check(asked.check, findings, published, by_value=asked.literals)
     print_findings(findings, published, as_published=asked.as_published)
     print(f"written: {write(asked, findings, published)}")
     return 0
 
 
-def check(papers: Sequence[Path], findings: Findings, published: Sequence[Source]) -> int:
+def check(papers: Sequence[Path], findings: Findings, published: Sequence[Source], *, by_value: bool) -> int:
     """Check papers against the ledger: 1 if one has a number that is not in it."""
-    numbers, checked = ledger(findings, published), Checked()
+    numbers = ledger(findings, published)
+    work = Check(numbers, by_value=by_value)
     for paper in papers:
-        check_paper(paper, numbers, checked)
-    print_checked(checked, figures=len(numbers))
-    return 1 if checked.problems else 0
+        work.paper(paper)
+    print_checked(work.found, figures=len(numbers))
+    if by_value:
+        one, two = (f"{100 * work.index.chance(decimals):.0f}%" for decimals in (1, 2))
+        print(
+            f"{work.found.bare} numbers without a name were looked for among all figures: of made-up ones "
+            f"from 0 to 100, {one} with one decimal and {two} with two would pass"
+        )
+    return 1 if work.found.problems else 0
 
 
 def write(asked: argparse.Namespace, findings: Findings, published: Sequence[Source]) -> Path:
     """Write what was asked for; returns what to open first."""
     out: Path = asked.out
-    write_tables(_private(findings, asked.identify), out, published, as_published=asked.as_published)
+    names = Names(identify=asked.identify, runs=findings.runs)
+    write_tables(findings, out, published, as_published=asked.as_published, names=names)
     if asked.numbers:
         write_numbers(ledger(findings, published), out)
+    else:
+        remove_numbers(out)
     if asked.tables:
         return out / "summary.md"
     from mk11.report.figures import write_figures  # imported late: tables need neither figures nor page
@@ -109,7 +124,14 @@ def write(asked: argparse.Namespace, findings: Findings, published: Sequence[Sou
 
     figures = write_figures(findings, out / "figures")
     page = out / "index.html"
-    write_page(page, findings, figures=figures, identify=asked.identify, heading=asked.title)
+    write_page(
+        page,
+        findings,
+        figures=figures,
+        published=published,
+        identify=asked.identify,
+        heading=asked.title,
+    )
     return page
 
 
@@ -118,14 +140,10 @@ def _check(asked: argparse.Namespace) -> None:
         raise UserError(f"--level must be between 0 and 1, but is {asked.level:g}")
     if asked.draws < 1:
         raise UserError(f"--draws must be at least 1, but is {asked.draws}")
+    if asked.literals and not asked.check:
+        raise UserError("--literals is about --check, which must be given with it")
     if asked.seed < 0:
         raise UserError(f"--seed must be at least 0, but is {asked.seed}")
-
-
-def _private(findings: Findings, identify: bool) -> Findings:
-    """Without names of images in the sentences that tables show."""
-    names = Names(identify=identify)
-    return replace(findings, refused=[names.sentence(sentence) for sentence in findings.refused])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mk11.errors import UserError
 from mk11.runs.analysis import Pair, declared_pairs
 from mk11.runs.configurations import Configuration
 
@@ -23,17 +24,25 @@ class Family:
 def families(configurations: Sequence[Configuration]) -> tuple[list[Family], list[str]]:
     """The families that runs on one state of the data declare; a sentence for each told in several ways."""
     told: dict[str, set[Family]] = defaultdict(set)
+    unread: dict[str, None] = {}  # in order, each once
     for configuration in configurations:
         for run in configuration.runs:
-            analysis = analysis_of(run.config)
-            if analysis.get("comparisons"):
-                family = _family(analysis)
+            try:
+                family = _family(analysis_of(run.config))
+            except UserError as error:
+                unread[f"the analysis of {configuration.label} is left out: {error}"] = None
+                continue
+            if family.pairs:
                 told[family.name].add(family)
     agreed = [found for (found, *others) in told.values() if not others]
     return agreed, [
-        f"analysis {name} is declared in {len(found)} ways by its runs: none counts as declared in advance"
-        for name, found in told.items()
-        if len(found) > 1
+        *unread,
+        *(
+            f"analysis {name} is declared in {len(found)} ways by its runs: none counts as declared in "
+            "advance"
+            for name, found in told.items()
+            if len(found) > 1
+        ),
     ]
 
 

@@ -1,21 +1,22 @@
 """From folders of runs to the findings of a report."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mk11.errors import UserError
 from mk11.metrics.final import OVERALL
 from mk11.report.cache import Cache
-from mk11.report.compared import Made, declared_comparisons, typed_comparisons
+from mk11.report.compared import Made, declared_comparisons, typed_comparisons, undone
 from mk11.report.declared import primary_metric
 from mk11.report.findings import Findings, Row
 from mk11.report.measured import Measured, numbered
-from mk11.report.rows import row_of
-from mk11.report.states import unmixed
+from mk11.report.rows import rows_of
 from mk11.runs.configurations import Configuration, group_runs, mixed_data, repeated
 from mk11.runs.ledger import Run, find_runs
+from mk11.runs.states import unmixed
 
+MOST_INTERVALS = 40  # of so many rows at most every one gets an interval: each takes seconds
 STAGE = "train"  # of the runs that are rows: others have no test figures
 
 Watch = Callable[[Sequence[Row], str], Iterable[Row]]
@@ -53,12 +54,16 @@ def find(
     configurations, warnings = _configurations(runs)
     primary, told = _metric(metric, configurations)
     measured = Measured(Cache(cache), draws=draws, seed=seed, level=level)
-    rows, made = [row_of(one) for one in configurations if one.finished], Made()
+    rows, made = rows_of(configurations), Made()
     try:
         if intervals:
             made = declared_comparisons(configurations, measured)
-            rows = [_measured(row, primary, measured, made) for row in watch(rows, "intervals")]
+        else:
+            made.warnings += undone(configurations)
         typed_comparisons(compare, [row.configuration for row in rows], primary, measured, made)
+        if intervals:
+            asked = _with_interval(rows, made)
+            rows = [_measured(row, primary, measured, made, asked) for row in watch(rows, "intervals")]
     finally:
         measured.cache.save()  # of what was computed before an interruption too
     return Findings(
@@ -88,7 +93,11 @@ def _configurations(runs: Sequence[Run]) -> tuple[list[Configuration], list[str]
 
 
 def _marks(rows: Sequence[Row]) -> list[str]:
-    return [f"{row.label}: {mark}" for row in rows for mark in row.marks]
+    """What is not clean, row by row."""
+    return [
+        *(f"{row.label}: {mark}" for row in rows for mark in row.marks),
+        *(f"{row.label}, on the images locked away: {mark}" for row in rows for mark in row.final_marks),
+    ]
 
 
 def _training_runs(places: Sequence[Path]) -> tuple[list[Run], list[str]]:
@@ -100,12 +109,26 @@ def _training_runs(places: Sequence[Path]) -> tuple[list[Run], list[str]]:
     return runs, problems
 
 
-def _measured(row: Row, primary: str, measured: Measured, made: Made) -> Row:
-    """The row with its interval and calibration, as far as they can be had."""
+def _with_interval(rows: Sequence[Row], made: Made) -> set[str]:
+    """Keys of the rows that get an interval: all, or of very many those that are compared."""
+    if len(rows) <= MOST_INTERVALS:
+        return {row.configuration.key for row in rows}
+    compared = {side.key for one in made.compared for side in (one.a, one.b)}
+    made.warnings.append(
+        f"there are {len(rows)} configurations, more than {MOST_INTERVALS}: intervals are made only for the "
+        f"{len(compared)} that are compared, as declared or by --compare"
+    )
+    return compared
+
+
+def _measured(row: Row, primary: str, measured: Measured, made: Made, asked: Collection[str]) -> Row:
+    """The row with its calibration and, if it is asked for, its interval, as far as they can be had."""
     if not numbered(row.configuration):
         return row
     try:
         row = replace(row, calibration=measured.calibration(row.configuration))
+        if row.configuration.key not in asked:
+            return row
         return replace(row, intervals={primary: measured.interval(row.configuration, primary)})
     except UserError as error:
         made.warnings.append(f"{row.label} has no interval: {error}")

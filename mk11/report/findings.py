@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from mk11.evaluation.statistics.bootstrap import Interval
 from mk11.evaluation.statistics.comparison import Comparison
 from mk11.evaluation.statistics.summary import FoldSummary
+from mk11.evaluation.statistics.weighted import CLASS_MEASURES
 from mk11.runs.configurations import Configuration
-from mk11.runs.ledger import Run
+from mk11.runs.ledger import FINAL, Run
 
-MEASURES = ("precision", "recall", "f1", "pr_auc")  # of one class
+MEASURES = CLASS_MEASURES  # of one class
 CALIBRATION = ("ece", "brier", "ece_tempered", "brier_tempered", "temperature", "aurc")
-GROUPS = ("head", "medium", "tail")  # of classes, by their number of training images
+GROUPS = ("head", "medium", "tail")  # of classes, by their number of images
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class Row:
     as_published: Mapping[str, FoldSummary]  # metric -> its best validation epoch, over folds
     intervals: Mapping[str, Interval]  # metric -> bootstrap interval; empty unless asked for
     calibration: Mapping[str, FoldSummary]  # `CALIBRATION` -> over folds; empty unless asked for
-    marks: list[str]  # what every table must show of the data, and of tuning on the same folds
+    marks: list[str]  # what every table of the folds must show of the data, and of tuning on these folds
     supports: Mapping[str, int]  # class -> test images, pooled over folds
     members: Mapping[str, list[str]] = field(default_factory=dict)  # head, medium, tail -> classes
-    final: Mapping[str, float | None] = field(default_factory=dict)  # on the patients locked away
+    grouped_by: str = ""  # what head, medium and tail were cut by: `mk11.report.class_sizes`
+    final: Mapping[str, float | None] = field(default_factory=dict)  # on the images locked away
+    final_marks: list[str] = field(default_factory=list)  # what must be shown beside `final`
 
     @property
     def label(self) -> str:
@@ -38,7 +41,7 @@ class Row:
     @property
     def folds(self) -> tuple[int | str, ...]:
         """Folds with a result, without the final one."""
-        folds = {run.fold for run in self.configuration.finished} - {"final"}
+        folds = {run.fold for run in self.configuration.finished} - {FINAL}
         return tuple(sorted(folds, key=lambda fold: (str(type(fold)), fold)))
 
     @property
@@ -57,6 +60,7 @@ class Compared:
     family: str | None  # name of the declared analysis; None: not declared in advance
     p_holm: float | None  # of the corrected t-test, over the family; None where it is not declared
     declared: int | None = None  # comparisons in the family, made or not
+    p_holm_bootstrap: float | None = None  # of the bootstrap, over the family
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-"""Numbers in a LaTeX source that claim a result: decimals, and `mean ± sd`."""
+"""Numbers in a LaTeX source that claim a result: decimals, `mean ± sd`, and whole numbers in per cent."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 IGNORE = re.compile(r"%\s*mk11:\s*ignore\b")
+NAMES = re.compile(r"(?<!\\)%\s*mk11:\s*([^%]*)|\\newcommand\s*\{(\\mkNum[A-Za-z]+)\}")
 COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*")
 SILENT = re.compile(
     r"\\begin\{(verbatim\*?|lstlisting|minted|comment|tikzpicture|thebibliography)\}.*?\\end\{\1\}", re.DOTALL
@@ -27,12 +28,19 @@ GAP = r"[\s${}~,;:!()%_^\\]*"  # between a mean, the sign and its spread: spaces
 BETWEEN = rf"{GAP}?(?:\\ensuremath\{{)?\s*(?:\\pm|±|\+/?-|\\textpm)(?![a-zA-Z]){GAP}"
 START, END = r"(?<![\w.])", r"(?![A-Za-z0-9])(?!\.\d)"
 PAIR = re.compile(rf"{START}(?P<mean>{DECIMAL}|\d+){END}{BETWEEN}(?P<sd>{DECIMAL}|\d+){END}")
+PER_CENT = r"(?:\\,|[\s~$}])*(?:\\%|per[\s~]?cent\b)"
 SINGLE = re.compile(
-    rf"(?P<sign>{SIGN})(?<![A-Za-z0-9_.])(?P<mean>{DECIMAL}){END}(?=(?P<after>.{{0,24}}))", re.DOTALL
+    rf"(?P<sign>{SIGN})(?<![A-Za-z0-9_.])(?P<mean>{DECIMAL}|\d+(?={PER_CENT})){END}(?=(?P<after>.{{0,48}}))",
+    re.DOTALL,
 )
-NO_RESULT_AFTER = re.compile(rf"\s*(?:\\,|~)?(?:{UNITS})(?![a-zA-Z])|\s*\$?\\(?:times|cdot)\s*10")
+IN_PER_CENT = re.compile(PER_CENT)
+NO_RESULT_AFTER = re.compile(
+    rf"\s*(?:\\,|~)?(?:{UNITS})(?![a-zA-Z])|\s*\$?\\(?:times|cdot)\s*10"
+    rf"|{PER_CENT}[\s~$}}-]*(?:[a-z]+[\s~-]+)?(?:interval|confidence|CIs?\b)"  # the level of an interval
+)
 NO_RESULT_BEFORE = re.compile(
-    r"(?:arXiv[:\s~]*|doi[:\s~]*|\b(?:Sec|Section|Fig|Figure|Tab|Table|Eq|Chapter|version|v)\.?[\s~]*)$",
+    r"(?:arXiv[:\s~]*|doi[:\s~]*|\b(?:Sec|Section|Fig|Figure|Tab|Table|Eq|Chapter|version|v)\.?[\s~]*"
+    r"|\bpower[\s~]+(?:of[\s~]+)?\$?)$",
     re.IGNORECASE,
 )
 DOI = re.compile(r"10\.\d{4,}/")
@@ -47,20 +55,25 @@ class Literal:
     mean: str
     sd: str | None
     negative: bool
+    per_cent: bool  # it says so, as 79.2\% does
+    names: tuple[str, ...]  # macros or keys that its line says it is of
 
 
 def literals(source: str) -> Iterator[Literal]:
     r"""Every number of a source that claims a result, in order.
 
-    Counted are decimals and pairs `mean ± sd`. Not counted: whole numbers (counts, years, folds), lengths,
-    arguments of references, comments, program listings, versions, `1e-4` and `3 \times 10^{-4}`, and lines
-    with the comment `% mk11: ignore`.
+    Counted are decimals, pairs `mean ± sd` and whole numbers in per cent. Not counted: other whole numbers
+    (counts, years, folds), levels of intervals, lengths, arguments of references, comments, program listings,
+    versions, `1e-4` and `3 \times 10^{-4}`, and lines with the comment `% mk11: ignore`.
     """
     text = blanked(source)
-    found = [(match, _pair(text, match)) for match in PAIR.finditer(text)]
+    named = [_names(line) for line in source.split("\n")]
+    found = [(match, _pair(text, match, named)) for match in PAIR.finditer(text)]
     for match, _ in found:
         text = _blank(text, match.start(), match.end())
-    singles = [(match, _single(text, match)) for match in SINGLE.finditer(text) if _is_result(text, match)]
+    singles = [
+        (match, _single(text, match, named)) for match in SINGLE.finditer(text) if _is_result(text, match)
+    ]
     for _, literal in sorted([*found, *singles], key=lambda one: one[0].start()):
         yield literal
 
@@ -74,15 +87,24 @@ def blanked(source: str) -> str:
     return text
 
 
-def _pair(text: str, match: re.Match[str]) -> Literal:
+def _names(line: str) -> tuple[str, ...]:
+    told = [name for match in NAMES.finditer(line) for name in (match[1] or match[2]).split(",")]
+    return tuple(name.strip().removeprefix("\\") for name in told if name.strip())
+
+
+def _pair(text: str, match: re.Match[str], named: Sequence[tuple[str, ...]]) -> Literal:
     told = re.sub(r"\s+", " ", match.group())
-    return Literal(_line(text, match.start()), told, match["mean"], match["sd"], negative=False)
+    line = _line(text, match.start())
+    return Literal(
+        line, told, match["mean"], match["sd"], negative=False, per_cent=False, names=named[line - 1]
+    )
 
 
-def _single(text: str, match: re.Match[str]) -> Literal:
-    sign = match["sign"]
+def _single(text: str, match: re.Match[str], named: Sequence[tuple[str, ...]]) -> Literal:
+    sign, mean, line = match["sign"], match["mean"], _line(text, match.start("mean"))
     negative = "-" in sign or "−" in sign  # noqa: RUF001
-    return Literal(_line(text, match.start("mean")), match["mean"], match["mean"], None, negative)
+    per_cent = IN_PER_CENT.match(match["after"]) is not None
+    return Literal(line, mean, mean, None, negative=negative, per_cent=per_cent, names=named[line - 1])
 
 
 def _is_result(text: str, match: re.Match[str]) -> bool:

@@ -3,21 +3,37 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from mk11.runs.ledger import Run
+from mk11.report.declared import analysis_of
+from mk11.runs.ledger import FINAL, Run
 
 TUNED = "tuned on the same folds"
 
 
 def marks_of(runs: Sequence[Run]) -> list[str]:
-    """One sentence for each thing that is not clean, with the folds it holds for; ids of images stay out."""
+    """One sentence for each thing that is not clean, with the folds it holds for; ids of images stay out.
+
+    Tuning is of all of them, whichever runs say so: the choice was made by looking at the folds together.
+    """
     told: dict[str, set[str]] = defaultdict(set)
     for run in runs:
-        for sentence in (*data_marks(run.record["data"].get("marks") or {}), *_tuned(run)):
+        for sentence in data_marks(run.record["data"].get("marks") or {}):
             told[sentence].add(str(run.fold))
     every = {str(run.fold) for run in runs}
+    tuned = dict.fromkeys(sentence for run in runs for sentence in _tuned(run))
     return [
-        sentence if folds == every else f"{sentence} ({_folds(folds)})" for sentence, folds in told.items()
+        *(
+            sentence if folds == every else f"{sentence} ({_folds(folds)})"
+            for sentence, folds in told.items()
+        ),
+        *tuned,
     ]
+
+
+def final_marks_of(runs: Sequence[Run]) -> list[str]:
+    """Of the runs on `fold=final` the marks of their data alone: what they test took no part in tuning."""
+    found = [run for run in runs if run.fold == FINAL]
+    told = (sentence for run in found for sentence in data_marks(run.record["data"].get("marks") or {}))
+    return list(dict.fromkeys(told))
 
 
 def data_marks(marks: Mapping[str, object]) -> list[str]:
@@ -39,7 +55,7 @@ def _sentences(kind: str, content: object) -> Iterable[str]:
 
 def _tuned(run: Run) -> list[str]:
     """Who chose a configuration by these folds has seen their images: its figures are too high."""
-    analysis = run.config.get("analysis") or {}
+    analysis = analysis_of(run.config)
     name = run.record.get("tuned") or analysis.get("tuned") or analysis.get("tuned_on_folds")
     if not name:
         return []

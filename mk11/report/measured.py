@@ -5,16 +5,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from mk11.evaluation.calibration import (
-    brier_score,
-    expected_calibration_error,
-    fit_temperature,
-    tempered,
-)
-from mk11.evaluation.predictions import probability_columns, read_predictions
-from mk11.evaluation.selective import area_under_coverage_risk
+from mk11.evaluation.calibration import BINS, calibration_of
 from mk11.evaluation.statistics.bootstrap import Interval, interval
 from mk11.evaluation.statistics.comparison import Comparison, compare
 from mk11.evaluation.statistics.sets import FINAL, FoldPredictions, load_folds
@@ -23,8 +14,6 @@ from mk11.report.cache import Cache
 from mk11.report.findings import CALIBRATION
 from mk11.runs.configurations import Configuration
 from mk11.runs.ledger import Run
-
-BINS = 15  # of confidence, for the calibration error
 
 
 @dataclass
@@ -70,7 +59,9 @@ class Measured:
             UserError: A run's predictions are missing or damaged.
         """
         found = {
-            (run.fold, run.seed): self.cache.get(["calibration", BINS], [run], partial(calibration_of, run))
+            (run.fold, run.seed): self.cache.get(
+                ["calibration", BINS], [run], partial(calibration_of, run.folder.predictions)
+            )
             for run in numbered(configuration)
         }
         return {name: over_folds({cell: told[name] for cell, told in found.items()}) for name in CALIBRATION}
@@ -85,27 +76,8 @@ class Measured:
 
 
 def numbered(configuration: Configuration) -> list[Run]:
-    """Finished runs of the folds, without those on the patients locked away."""
+    """Finished runs of the folds, without those on the images locked away."""
     return [run for run in configuration.finished if run.fold != FINAL]
-
-
-def calibration_of(run: Run) -> dict[str, float]:
-    """Of the best checkpoint on test, before and after a temperature that was fitted on validation."""
-    table, classes = read_predictions(run.folder.predictions)
-    best = table[table["checkpoint"] == "best"]
-    scores = best[probability_columns(classes)].to_numpy(np.float32)
-    labels, test = best["label"].to_numpy(np.int64), (best["split"] == "test").to_numpy()
-    temperature = fit_temperature(scores[~test], labels[~test])
-    scores, labels = scores[test], labels[test]
-    softened = tempered(scores, temperature)
-    return {
-        "ece": expected_calibration_error(scores, labels, bins=BINS),
-        "brier": brier_score(scores, labels),
-        "ece_tempered": expected_calibration_error(softened, labels, bins=BINS),
-        "brier_tempered": brier_score(softened, labels),
-        "temperature": temperature,
-        "aurc": area_under_coverage_risk(scores, labels),
-    }
 
 
 def _sizes(configuration: Configuration) -> list[object]:

@@ -14,6 +14,7 @@ from mk11.report.tables.escape import latex
 from mk11.report.tables.optimism import optimism_gap
 from mk11.report.tables.words import p_value, per_cent, points
 from mk11.runs.configurations import Configuration
+from mk11.runs.ledger import FINAL
 
 PER_CENT, POINTS, PLAIN, COUNT = "per cent", "percentage points", "plain", "count"
 TEXTS = {
@@ -105,6 +106,12 @@ def write_numbers(numbers: Iterable[Number], out: Path) -> None:
     write_json(out / "numbers.json", {number.macro: asdict(number) for number in numbers})
 
 
+def remove_numbers(out: Path) -> None:
+    """Remove the macros of an earlier report, so that they do not look like part of this one."""
+    for name in ("numbers.tex", "numbers.json"):
+        (out / name).unlink(missing_ok=True)
+
+
 def _subject(name: str, *configurations: Configuration) -> Subject:
     runs = dict.fromkeys(
         str(run.record.get("identity")) for one in configurations for run in (numbered(one) or one.finished)
@@ -134,7 +141,7 @@ def _of_row(row: Row, subject: Subject) -> Iterator[Number]:
 
 
 def _of_final(row: Row, subject: Subject) -> Iterator[Number]:
-    runs = tuple(str(run.record.get("identity")) for run in row.configuration.finished if run.fold == "final")
+    runs = tuple(str(run.record.get("identity")) for run in row.configuration.finished if run.fold == FINAL)
     final = Subject(subject.name, subject.configuration, subject.key, runs)
     for metric, value in row.final.items():
         if value is not None:
@@ -155,6 +162,7 @@ def _of_comparisons(findings: Findings, name_of: Mapping[str, str]) -> Iterator[
             "t": found.p_t,
             "corrected": found.p_corrected,
             "Holm": one.p_holm,
+            "bootstrap Holm": one.p_holm_bootstrap,
         }
         for name, p in tests.items():
             if p is not None:

@@ -1,5 +1,6 @@
 """Rows: the stored metrics of a configuration's runs, over folds."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,22 +13,37 @@ from mk11.evaluation.statistics.summary import (
     summarise_groups,
 )
 from mk11.metrics.final import OVERALL
+from mk11.report.class_sizes import ClassSizes, class_sizes, tested_images
 from mk11.report.findings import Row
-from mk11.report.marks import marks_of
+from mk11.report.marks import final_marks_of, marks_of
 from mk11.runs.configurations import Configuration
-from mk11.runs.ledger import Run
-
-FINAL = "final"
-
-Cell = tuple[int | str, int]  # fold and seed
+from mk11.runs.ledger import FINAL, Run
+from mk11.runs.states import State, data_state
 
 
-def row_of(configuration: Configuration) -> Row:
-    """The point figures of a configuration with at least one result; intervals and calibration come later."""
+def rows_of(configurations: Sequence[Configuration]) -> list[Row]:
+    """A row for each configuration with a result.
+
+    Rows on one state of the data share their head, medium and tail classes.
+    """
+    members: dict[State, list[Configuration]] = defaultdict(list)
+    for one in configurations:
+        members[data_state(one)].append(one)
+    sizes = {state: class_sizes(found) for state, found in members.items()}
+    return [row_of(one, sizes=sizes[data_state(one)]) for one in configurations if one.finished]
+
+
+def row_of(configuration: Configuration, *, sizes: ClassSizes | None = None) -> Row:
+    """The point figures of a configuration with at least one result; intervals and calibration come later.
+
+    Args:
+        configuration: With a result.
+        sizes: Of the classes, which cut them into head, medium and tail; None for the configuration's own.
+    """
+    sizes = sizes or class_sizes([configuration])
     runs = [run for run in configuration.finished if run.fold != FINAL]
     test = {(run.fold, run.seed): _metrics(run)["test"] for run in runs}
-    counts = training_counts(runs)
-    members = class_groups(counts) if counts else {}
+    members = class_groups(sizes.images) if sizes else {}
     return Row(
         configuration=configuration,
         summaries=summarise(test),
@@ -36,28 +52,13 @@ def row_of(configuration: Configuration) -> Row:
         as_published=_as_published(runs),
         intervals={},
         calibration={},
-        marks=marks_of(configuration.finished),
-        supports=_supports(runs, configuration.classes),
+        marks=marks_of(runs),
+        supports=tested_images(configuration),
         members=members,
+        grouped_by=sizes.kind if sizes else "",
         final=_final(configuration),
+        final_marks=final_marks_of(configuration.finished),
     )
-
-
-def training_counts(runs: Sequence[Run]) -> dict[str, float]:
-    """Training images of each class in a fold, averaged over runs.
-
-    Validation and test parts are drawn like the training part, so each class has the same share of all three.
-    """
-    found: dict[str, float] = {}
-    for run in runs:
-        metrics = _metrics(run)
-        held_out = [metrics["val"]["per_class"], metrics["test"]["per_class"]]
-        images = metrics["val"]["images"] + metrics["test"]["images"]
-        train = (run.record["data"].get("images") or {}).get("train", images)
-        for name in run.classes:
-            share = sum(part[name]["support"] for part in held_out) / images
-            found[name] = found.get(name, 0.0) + share * train / len(runs)
-    return found
 
 
 def _as_published(runs: Sequence[Run]) -> dict[str, FoldSummary]:
@@ -69,14 +70,8 @@ def _as_published(runs: Sequence[Run]) -> dict[str, FoldSummary]:
     }
 
 
-def _supports(runs: Sequence[Run], classes: Sequence[str]) -> dict[str, int]:
-    """Test images of each class, every fold counted once."""
-    of_fold = {run.fold: _metrics(run)["test"]["per_class"] for run in runs}
-    return {name: sum(found[name]["support"] for found in of_fold.values()) for name in classes}
-
-
 def _final(configuration: Configuration) -> dict[str, float | None]:
-    """On the patients locked away, averaged over seeds; empty where that has not been run."""
+    """On the images locked away, averaged over seeds; empty where that has not been run."""
     runs = [run for run in configuration.finished if run.fold == FINAL]
     found = summarise({(run.fold, run.seed): _metrics(run)["test"] for run in runs})
     return {name: summary.mean for name, summary in found.items()} if runs else {}

@@ -11,7 +11,7 @@ from typing import Any
 from mk11.errors import UserError
 from mk11.runs.identity import relevant
 from mk11.runs.labels import Named, differing, labels
-from mk11.runs.ledger import Run
+from mk11.runs.ledger import FINAL, Run
 
 PER_RUN = ("fold", "seed")
 DATA_STATE = ("data.set", "data.classes")
@@ -173,7 +173,7 @@ def repeated(configurations: Sequence[Configuration]) -> list[str]:
 
 def _cell(run: Run) -> tuple[bool, int, int]:
     """Sorts by fold and seed, `final` behind the numbers."""
-    return run.fold == "final", run.fold if isinstance(run.fold, int) else 0, run.seed
+    return run.fold == FINAL, run.fold if isinstance(run.fold, int) else 0, run.seed
 
 
 def _ended(run: Run) -> str:

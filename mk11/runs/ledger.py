@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,19 +13,14 @@ import yaml
 from mk11.errors import UserError
 from mk11.files import read_json
 from mk11.runs.folder import HEARTBEAT_SECONDS, RunFolder
+from mk11.runs.shapes import FINAL, config_faults, metrics_faults, record_faults
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
 DEAD_AFTER = 6 * HEARTBEAT_SECONDS
+MOST_TOLD = 5  # keys of a damaged file
 NOT_RUNS = {"previous", "checkpoints", "figures", "tensorboard", "wandb"}
 
-RECORD: Mapping[str, Callable[[Any], bool]] = {  # what every reader of run.json relies on
-    "stage": lambda value: isinstance(value, str),
-    "experiment": lambda value: isinstance(value, str),
-    "model": lambda value: value is None or isinstance(value, str),
-    "fold": lambda value: (isinstance(value, int) and not isinstance(value, bool)) or value == "final",
-    "seed": lambda value: isinstance(value, int),
-    "data": lambda value: isinstance(value, dict) and isinstance(value.get("classes"), list),
-}
+__all__ = ["FINAL", "Run", "find_runs", "is_beating", "read_run", "run_folders", "visited"]
 
 
 @dataclass(frozen=True)
@@ -81,9 +76,10 @@ class Run:
             raise UserError(f"{self.folder.config} must be a run's config, but is not: {told}") from error
         if not isinstance(content, dict):
             raise UserError(f"{self.folder.config} must be a run's config, but holds no keys")
-        lacking = [key for key in ("data", "model") if not isinstance(content.get(key), dict)]
-        if lacking:
-            raise UserError(f"{self.folder.config} must have keys under {', '.join(lacking)}, but has none")
+        if wrong := config_faults(content):
+            raise UserError(
+                f"{self.folder.config} must have {', '.join(wrong)} as configs of runs have, but has not"
+            )
         return content
 
     @cached_property
@@ -162,20 +158,15 @@ def read_run(path: Path) -> Run:
     record = read_json(folder.record) if folder.record.exists() else {}
     if not isinstance(record, dict):
         raise UserError(f"{folder.record} must hold the keys of a run, but holds none")
-    wrong = [key for key, holds in RECORD.items() if key not in record or not holds(record[key])]
-    if wrong:
+    if wrong := record_faults(record):
         raise UserError(f"{folder.record} must have {', '.join(wrong)} as runs have, but has not")
     finished = record.get("status") == "finished" and folder.metrics.exists()
-    return Run(folder, record, _metrics(folder) if finished else None)
+    return Run(folder, record, _metrics(folder, record["data"]["classes"]) if finished else None)
 
 
-def _metrics(folder: RunFolder) -> Mapping[str, Any]:
+def _metrics(folder: RunFolder, classes: list[str]) -> Mapping[str, Any]:
     metrics = read_json(folder.metrics)
-    if not isinstance(metrics, dict) or not isinstance(metrics.get("test"), dict):
-        raise UserError(f"{folder.metrics} must have metrics of the test split, but has none")
+    if wrong := metrics_faults(metrics, classes):
+        told = ", ".join(wrong[:MOST_TOLD]) + (" and more" if len(wrong) > MOST_TOLD else "")
+        raise UserError(f"{folder.metrics} must have {told} as finished runs have, but has not")
     return metrics
-
-
-def finished_runs(runs: Sequence[Run]) -> list[Run]:
-    """Those with a result."""
-    return [run for run in runs if run.metrics is not None]

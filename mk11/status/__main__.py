@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mk11.errors import UserError
-from mk11.runs.configurations import mixed_data, repeated
+from mk11.runs.configurations import group_runs, mixed_data, repeated
 from mk11.runs.ledger import find_runs
+from mk11.runs.states import unmixed
 from mk11.status.commands import finishing
 from mk11.status.matrix import matrix_of
 from mk11.status.sweeps import find_sweeps
@@ -44,20 +45,20 @@ def show(places: Sequence[Path], *, only_open: bool, everything: bool) -> None:
     """Print the matrix of some folders."""
     console = console_of()
     if not places and not DEFAULT.is_dir():
-        console.print(_nothing([DEFAULT]), soft_wrap=True, highlight=False, markup=False)
+        console.print(_nothing([DEFAULT]), soft_wrap=True, markup=False)
         return
     places = places or [DEFAULT]
     runs, problems = find_runs(places)
     sweeps, unreadable = find_sweeps(places)
-    matrix = matrix_of(runs, sweeps)
+    configurations, apart = unmixed(group_runs(runs))
+    matrix = matrix_of(configurations, sweeps)
     if matrix.rows:
         print_matrix(console, matrix, only_open=only_open)
         print_details(console, matrix, everything=everything)
         print_commands(console, finishing(matrix), everything=everything)
     else:
-        console.print(_nothing(places), soft_wrap=True, highlight=False, markup=False)
-    configurations = [row.configuration for row in matrix.rows if row.configuration]
-    notes = [*problems, *unreadable, *mixed_data(configurations), *repeated(configurations)]
+        console.print(_nothing(places), soft_wrap=True, markup=False)
+    notes = [*problems, *unreadable, *apart, *mixed_data(configurations), *repeated(configurations)]
     for note in notes if everything else notes[:NOTES]:
         print(f"note: {plain(note)}", file=sys.stderr)
     if not everything and len(notes) > NOTES:

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mk11.status.matrix import Matrix, Place, Row, Unfinished
+from mk11.status.matrix import Matrix, Unfinished
+from mk11.status.rows import Place, Row
 from mk11.status.sweeps import OF_THE_CELL, parse
 
 # Not repeated: `rerun` would do finished cells again, `dry` none, `sweep` asks for folds of its own.
@@ -115,7 +116,7 @@ def _jobs(number: int, row: Row, covered: set[tuple[int, Place]]) -> list[Job]:
     kept = _kept([str(override) for override in last.record["overrides"]])
     lacking: dict[int, list[int | str]] = defaultdict(list)
     for (fold, seed), cell in sorted(row.cells.items(), key=lambda item: (str(item[0][0]), item[0][1])):
-        if cell.state in OPEN and not covered & {(number, (fold, seed)), (number, ("all", seed))}:
+        if cell.state in OPEN and (number, (fold, seed)) not in covered:
             lacking[seed].append(fold)
     seeds: dict[tuple[int | str, ...], list[int]] = defaultdict(list)
     for seed, folds in lacking.items():

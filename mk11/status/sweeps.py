@@ -38,6 +38,11 @@ class Planned:
         """What it shares with the other folds and seeds of its configuration."""
         return shape(self.overrides)
 
+    @property
+    def whole(self) -> bool:
+        """Whether it stands for those folds of `fold=all` that have not begun."""
+        return self.fold == "all" and self.status is None
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -84,9 +89,9 @@ def read_sweep(folder: Path) -> Sweep:
     cells = []
     for number, asked in enumerate(content["cells"]):
         begun = by_number.get(number, [])
-        whole = planned(asked["overrides"])
-        cells += [_begun(record) for record in begun]
-        if whole.fold == "all" or not begun:
+        whole, parts = planned(asked["overrides"]), [_begun(record) for record in begun]
+        cells += parts
+        if not parts or (whole.fold == "all" and all(part.fold != "all" for part in parts)):
             cells.append(whole)
     return Sweep(folder, str(content["command"]), tuple(cells), _alive(folder, content))
 
@@ -101,6 +106,11 @@ def shape(overrides: Mapping[str, str]) -> Shape:
     """What overrides have to say about the configuration alone."""
     left = (pair for pair in overrides.items() if pair[0] not in (*OF_THE_CELL, *OF_THE_COMMAND))
     return frozenset(left)
+
+
+def data_of(overrides: Mapping[str, str]) -> Shape:
+    """What overrides have to say about the data alone."""
+    return frozenset(pair for pair in overrides.items() if pair[0].partition(".")[0] == "data")
 
 
 def planned(overrides: Sequence[str]) -> Planned:

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from mk11.status.cells import STATES, Cell
 from mk11.status.commands import Command
-from mk11.status.matrix import Matrix, Row
+from mk11.status.matrix import Matrix
+from mk11.status.rows import Row
 from mk11.terminal import plain
 
 # A state has a sign, a word and a colour; where there is room for signs alone, a legend gives the words.
@@ -34,7 +35,7 @@ def print_matrix(console: Console, matrix: Matrix, *, only_open: bool) -> None:
     """How many cells are where, and the table."""
     counts = Counter(cell.state for _, cell in matrix.cells())
     others = [f"{counts[state]} {state}" for state in STATES if counts[state] and state != "done"]
-    console.print(", ".join([f"{counts['done']} of {counts.total()} cells done", *others]), highlight=False)
+    console.print(", ".join([f"{counts['done']} of {counts.total()} cells done", *others]))
     rows = [row for row in matrix.rows if not (only_open and row.complete)]
     if not rows:
         return
@@ -46,7 +47,7 @@ def print_matrix(console: Console, matrix: Matrix, *, only_open: bool) -> None:
         return
     console.print(_table(rows, signs, words=False))
     legend = [f"{signs[state]} {state}" for state in reversed(STATES) if counts[state]]
-    console.print("  ".join(legend), highlight=False)
+    console.print("  ".join(legend))
 
 
 def print_details(console: Console, matrix: Matrix, *, everything: bool) -> None:
@@ -58,7 +59,7 @@ def print_details(console: Console, matrix: Matrix, *, everything: bool) -> None
             line = Text(f"{_signs(console)[state]} {state} ", style=COLOURS[state])
             console.print(line + Text(_sentence(row, cell), style="default"), soft_wrap=True)
         if len(found) > len(shown):
-            console.print(f"  and {len(found) - len(shown)} more {state} (--all)", highlight=False)
+            console.print(f"  and {len(found) - len(shown)} more {state} (--all)")
 
 
 def print_commands(console: Console, commands: Sequence[Command], *, everything: bool) -> None:
@@ -71,7 +72,7 @@ def print_commands(console: Console, commands: Sequence[Command], *, everything:
         for line in filter(None, of_reason):
             console.print(Text(f"  {plain(line)}", style="bold"), soft_wrap=True)
     if len(commands) > len(shown):
-        console.print(f"and {len(commands) - len(shown)} more commands (--all)", highlight=False)
+        console.print(f"and {len(commands) - len(shown)} more commands (--all)")
 
 
 def _by_reason(commands: Sequence[Command]) -> dict[str, list[str]]:

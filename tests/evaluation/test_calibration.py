@@ -1,18 +1,24 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from run_folders import CLASSES, write_run
 from sklearn.metrics import brier_score_loss, log_loss
 from torchmetrics.functional.classification import multiclass_calibration_error
 
+from mk11.errors import UserError
 from mk11.evaluation.calibration import (
+    BINS,
     brier_score,
+    calibration_of,
     expected_calibration_error,
     fit_temperature,
     reliability,
     tempered,
 )
+from mk11.evaluation.predictions import read_predictions, write_predictions
 
 
 def softmax(logits):
@@ -119,3 +125,33 @@ def test_probabilities_without_any_preference_keep_temperature_1():
 def test_the_predicted_class_is_the_same_at_any_temperature(seed, temperature):
     scores, _ = drawn(seed, images=20)
     assert np.array_equal(tempered(scores, temperature).argmax(axis=1), scores.argmax(axis=1))
+
+
+def test_the_temperature_of_a_run_is_fitted_on_validation_and_all_else_is_of_test(tmp_path):
+    path = write_run(tmp_path) / "predictions.parquet"
+    table = pd.read_parquet(path)
+    table = table[table["checkpoint"] == "best"]
+    split = {
+        name: (part[[f"p_{c}" for c in CLASSES]].to_numpy(), part["label"].to_numpy())
+        for name, part in table.groupby("split")
+    }
+    found, temperature = calibration_of(path), fit_temperature(*split["val"])
+    scores, labels = split["test"]
+    softened = tempered(scores, temperature)
+    assert found["temperature"] == temperature
+    assert found["brier"] == pytest.approx(brier_score(scores, labels))
+    assert found["brier_tempered"] == pytest.approx(brier_score(softened, labels))
+    assert found["ece_tempered"] == pytest.approx(expected_calibration_error(softened, labels, bins=BINS))
+
+
+def test_a_corrected_calibration_is_not_answered_from_the_cache():
+    """What is cached is bound to the code under mk11.evaluation, so it must be there."""
+    assert calibration_of.__module__ == "mk11.evaluation.calibration"
+
+
+def test_predictions_without_a_split_are_refused(tmp_path):
+    path = write_run(tmp_path) / "predictions.parquet"
+    table, classes = read_predictions(path)
+    write_predictions(path, table[table["split"] == "test"], classes)
+    with pytest.raises(UserError, match="must have predictions of best on val, but has none"):
+        calibration_of(path)

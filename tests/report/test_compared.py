@@ -2,6 +2,7 @@ import pytest
 from run_folders import write_run, write_runs
 
 from mk11.errors import UserError
+from mk11.report.tables.summary import summary_table
 
 
 def test_declared_comparisons_are_made_and_those_without_a_result_refused(findings):
@@ -17,6 +18,7 @@ def test_declared_comparisons_are_made_and_those_without_a_result_refused(findin
 def test_holm_counts_the_declared_comparisons_that_could_not_be_made(findings):
     (one,) = findings.compared
     assert one.p_holm == pytest.approx(min(1, 3 * one.result.p_corrected))
+    assert one.p_holm_bootstrap == pytest.approx(min(1, 3 * one.result.p_bootstrap))
 
 
 def test_typed_comparisons_are_with_the_first_and_not_adjusted(tmp_path, found_in):
@@ -30,6 +32,23 @@ def test_typed_comparisons_are_with_the_first_and_not_adjusted(tmp_path, found_i
 def test_a_typed_comparison_that_was_declared_stands_once(matrix, tmp_path, found_in):
     found = found_in(matrix, cache=tmp_path / "c.json", compare=["vit", "convnext"], draws=50)
     assert [one.family for one in found.compared] == ["default"]
+
+
+def test_a_typed_comparison_that_was_declared_the_other_way_round_stands_once(matrix, tmp_path, found_in):
+    found = found_in(matrix, cache=tmp_path / "c.json", compare=["convnext", "vit"], draws=50)
+    assert [(one.family, one.a.model) for one in found.compared] == [("default", "convnext")]
+
+
+def test_the_bootstrap_is_adjusted_where_there_is_no_test_over_folds(tmp_path, found_in):
+    declared = {"baseline": "mk11/a", "comparisons": ["mk11/b", "mk11/c"]}
+    write_runs(tmp_path, models={"a": 1.0, "b": 2.0, "c": 3.0}, folds=range(1), analysis=declared)
+    found = found_in(tmp_path, cache=tmp_path / "c.json", draws=50)
+    assert [one.p_holm for one in found.compared] == [None, None]
+    low, high = sorted(one.result.p_bootstrap for one in found.compared)
+    assert sorted(one.p_holm_bootstrap for one in found.compared) == pytest.approx(
+        [min(1, 2 * low), min(1, max(2 * low, high))]
+    )
+    assert not any("Holm" in note for note in summary_table(found, (), as_published=False).notes)
 
 
 def test_a_typed_comparison_by_another_metric_is_not_declared(matrix, tmp_path, found_in):
@@ -61,6 +80,14 @@ def test_an_analysis_told_in_two_ways_was_not_declared_in_advance(tmp_path, foun
     found = found_in(tmp_path, cache=tmp_path / "c.json", draws=50)
     assert found.compared == []
     assert any("declared in 2 ways" in warning for warning in found.warnings)
+
+
+def test_an_analysis_that_cannot_be_read_is_told_and_the_rest_is_reported(tmp_path, found_in):
+    write_run(tmp_path, model="a", analysis={"comparisons": ["mk11/b"]})  # with nothing: no baseline
+    write_run(tmp_path, model="b")
+    found = found_in(tmp_path, cache=tmp_path / "c.json", intervals=False)
+    assert len(found.rows) == 2
+    assert any("the analysis of mk11/a is left out: analysis.baseline must" in w for w in found.warnings)
 
 
 def test_the_declared_primary_metric_is_used_unless_runs_disagree(tmp_path, found_in):

@@ -14,9 +14,8 @@ from scipy.optimize import minimize
 
 from mk11.evaluation.statistics.summary import over_folds
 from mk11.report.figures import write_figures
-from mk11.report.figures.choice import class_images, leading, ranked
+from mk11.report.figures.choice import class_images
 from mk11.report.figures.classes import class_bars
-from mk11.report.figures.looks import file_stem, short_names, shortened, wrapped
 from mk11.report.figures.overview import overview
 from mk11.report.figures.sizes import apart, class_sizes
 from mk11.report.figures.write import drawings
@@ -91,7 +90,7 @@ def test_a_pdf_has_no_date_and_no_type_3_font(written):
 def test_the_overview_draws_the_tables_numbers(findings, drawn, tmp_path):
     overview(findings.rows, tmp_path / "figure.svg", primary="f1_macro", note="")
     panels = {axes.get_title(loc="left"): axes for axes in drawn[0].axes}
-    assert list(panels) == ["f1_macro (primary)", "accuracy", "pr_auc"]
+    assert list(panels) == ["F1, macro (primary)", "Accuracy", "PR-AUC"]
     for metric, axes in zip(("f1_macro", "accuracy", "pr_auc"), panels.values(), strict=True):
         lines = iter(axes.lines)
         for row in findings.rows:
@@ -180,30 +179,17 @@ def test_hostile_names_stay_text_in_every_figure(nasty, tmp_path):
     assert all(name in shown for name in NASTY)
 
 
-def test_only_so_many_rows_have_figures_of_their_own_the_compared_ones_first(findings):
-    extra = [
-        replace(
-            row,
-            configuration=replace(row.configuration, key=f"{number:08x}"),
-            summaries={"f1_macro": over_folds({(0, 0): number / 100})},
-        )
-        for number, row in enumerate(findings.rows * 10)
-    ]
-    compared, baseline = findings.compared[0].a.key, findings.compared[0].b.key
-    many = replace(findings, rows=[*extra, *findings.rows])
-    order = [row.configuration.key for row in leading(many, many.rows)]
-    assert order[:3] == [baseline, compared, f"{19:08x}"]
-
-
-def test_drawing_stops_at_the_limit(findings):
-    names = [name for name, _ in drawings(findings, limit=1, tell=print)]
-    assert Counter(name.partition("-")[0] for name in names)["confusion"] == 1
-
-
-def test_rows_without_a_value_rank_last(findings):
-    row = findings.rows[0]
-    empty = replace(row, summaries={"f1_macro": over_folds({(0, 0): None})})
-    assert ranked([empty, *findings.rows], "f1_macro")[-1] is empty
+def test_figures_of_what_is_gone_are_removed_and_other_files_stay(findings, tmp_path):
+    write_figures(findings, tmp_path, limit=1)
+    gone = ["confusion-0badbeef", "difference-0badbeef-12345678", "class_size-2"]
+    ours = {path.name for path in tmp_path.iterdir()}
+    for name in (*gone, "confusion matrix", "mine"):
+        (tmp_path / f"{name}.svg").touch()
+        (tmp_path / f"{name}.pdf").touch()
+    (tmp_path / "confusion-notes.txt").touch()
+    write_figures(findings, tmp_path, limit=1)
+    others = {f"{name}.{suffix}" for name in ("confusion matrix", "mine") for suffix in ("svg", "pdf")}
+    assert {path.name for path in tmp_path.iterdir()} == ours | others | {"confusion-notes.txt"}
 
 
 def test_a_damaged_table_is_told_and_the_other_figures_are_drawn(tmp_path):
@@ -239,30 +225,3 @@ def test_configurations_on_other_data_are_not_drawn_beside_each_other(tmp_path):
 
 def test_no_rows_no_figures(findings, tmp_path):
     assert write_figures(replace(findings, rows=[], compared=[]), tmp_path) == {}
-
-
-def test_a_label_loses_its_name_before_its_keys():
-    label = "mk11/convnext_layerwise_decay [base_lr=0.047, model=vit]"
-    assert shortened(label, limit=45).endswith("[base_lr=0.047, model=vit]")
-    assert len(shortened(label, limit=45)) == 45
-    assert shortened(label, limit=200) == label
-
-
-def test_labels_that_cutting_makes_equal_are_told_apart_by_their_keys(findings):
-    one = findings.rows[0].configuration
-    pair = [replace(one, key=key, label="x" * 50 + key + "y" * 50) for key in ("aaaaaaaa", "bbbbbbbb")]
-    names = short_names(pair, limit=40)
-    assert names["aaaaaaaa"].endswith("(aaaaaaaa)")
-    assert all(len(name) <= 40 for name in names.values())
-    assert len(set(names.values())) == 2
-
-
-def test_lines_break_behind_slashes_and_nothing_is_lost():
-    name = "mk11/convnext_layerwise [base_lr=0.1, model=vit]"
-    lines = wrapped(name, width=16).split("\n")
-    assert all(len(line) <= 16 for line in lines)
-    assert "".join(lines).replace(" ", "") == name.replace(" ", "")
-
-
-def test_a_file_name_has_letters_digits_and_lines_only():
-    assert file_stem("../a b:ü") == "___a_b__"

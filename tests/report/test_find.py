@@ -5,6 +5,7 @@ import pytest
 from run_folders import Cells, write_run, write_runs
 
 from mk11.errors import UserError
+from mk11.report import find as report_find
 from mk11.report import measured
 
 
@@ -28,7 +29,7 @@ def test_the_interval_is_of_the_primary_metric_and_about_the_rows_mean(findings)
     for row in findings.rows:
         assert list(row.intervals) == [findings.primary] == ["f1_macro"]
         assert row.intervals["f1_macro"].estimate == pytest.approx(row.summaries["f1_macro"].mean)
-        assert row.intervals["f1_macro"].unit == "patient"
+        assert row.intervals["f1_macro"].unit == "group"
 
 
 def test_runs_of_other_stages_are_no_rows(tmp_path, found_in):
@@ -138,10 +139,16 @@ def test_a_final_run_is_no_sixth_fold(tmp_path, found_in):
     assert after.final["accuracy"] > before.summaries["accuracy"].mean
 
 
+def tell(path, **fields):
+    """Set fields of run.json."""
+    record = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps(record | fields))
+
+
 def test_marks_are_told_with_their_folds_and_without_names_of_images(tmp_path, found_in):
     leak = {"leaks": {"groups": {"count": 1, "first": [["a.png (train)", "b.png (test)"]]}}}
-    write_run(tmp_path, fold=0, marks=leak, analysis={"tuned": "hparams"})
-    write_run(tmp_path, fold=1, analysis={"tuned": "hparams"})
+    tell(write_run(tmp_path, fold=0, marks=leak), tuned="hparams")
+    write_run(tmp_path, fold=1)
     (row,) = found_in(tmp_path, cache=tmp_path / "c.json", intervals=False).rows
     assert row.marks == [
         "leak: groups on two sides of the split (fold 0)",
@@ -149,8 +156,37 @@ def test_marks_are_told_with_their_folds_and_without_names_of_images(tmp_path, f
     ]
 
 
-def test_training_images_of_a_class_are_its_share_of_the_training_part(findings):
-    assert findings.rows[0].members == {
-        "head": ["blast"], "medium": ["granular", "naked"], "tail": ["hyperlobulated"],
+def test_a_final_run_is_not_marked_as_tuned_on_folds_that_it_does_not_test(tmp_path, found_in):
+    tell(write_run(tmp_path, fold=0), tuned="hparams")
+    leak = {"leaks": {"groups": {"count": 1, "first": []}}}
+    tell(write_run(tmp_path, fold="final", marks=leak), tuned="hparams")
+    found = found_in(tmp_path, cache=tmp_path / "c.json", intervals=False)
+    (row,) = found.rows
+    assert row.marks == ["tuned on the same folds (by hparams)"]
+    assert row.final_marks == ["leak: groups on two sides of the split"]
+    assert f"{row.label}, on the images locked away: {row.final_marks[0]}" in found.warnings
+
+
+def test_declared_comparisons_that_are_left_out_are_told(matrix, tmp_path, found_in):
+    found = found_in(matrix, cache=tmp_path / "c.json", intervals=False)
+    assert found.compared == []
+    assert (
+        "3 comparisons that the analysis default declares were not made, as --no-intervals leaves them out"
+        in found.warnings
+    )
+
+
+def test_of_very_many_rows_only_those_that_are_compared_get_an_interval(tmp_path, found_in, monkeypatch):
+    monkeypatch.setattr(report_find, "MOST_INTERVALS", 2)
+    write_runs(tmp_path, models={"a": 1.0, "b": 2.0, "c": 3.0}, folds=range(2))
+    found = found_in(tmp_path, cache=tmp_path / "c.json", compare=["a", "c"], draws=20)
+    assert {row.configuration.model: bool(row.intervals) for row in found.rows} == {
+        "a": True, "b": False, "c": True,
     }  # fmt: skip
-    assert findings.rows[0].supports == {"blast": 90, "granular": 60, "naked": 40, "hyperlobulated": 15}
+    assert all(row.calibration for row in found.rows)
+    assert any(
+        "3 configurations, more than 2: intervals are made only for the 2" in w for w in found.warnings
+    )
+    monkeypatch.setattr(report_find, "MOST_INTERVALS", 3)
+    found = found_in(tmp_path, cache=tmp_path / "c.json", draws=20)
+    assert all(row.intervals for row in found.rows)

@@ -22,8 +22,10 @@ def found(source):
         ("79.2/78.1", [(1, "79.2", None), (1, "78.1", None)]),
         ("\\newcommand{\\best}{81.10}", [(1, "81.10", None)]),
         ("\\resizebox{\\textwidth}{!}{79.23}", [(1, "79.23", None)]),
+        ("79\\%, 80\\,\\%, $81\\%$, $82$~\\%, 83 per cent", 
+         [(1, str(n), None) for n in range(79, 84)]),
         ("\\textcolor{red}{79.23}", [(1, "79.23", None)]),
-        ("p = 0.03, 50\\% of 0.4", [(1, "0.03", None), (1, "0.4", None)]),
+        ("p = 0.03, 50\\% of 0.4", [(1, "0.03", None), (1, "50", None), (1, "0.4", None)]),
     ],
 )  # fmt: skip
 def test_results_are_found_with_their_lines(source, numbers):
@@ -38,6 +40,7 @@ def test_results_are_found_with_their_lines(source, numbers):
         "text \\% of % 12.5",
         "79.23 % mk11: ignore",
         "\\includegraphics[width=0.45\\linewidth]{a0.5.pdf} \\vspace{0.3cm} \\hspace*{1.5em}",
+        "the 95\\% interval, 97.5\\,\\% confidence, a 90\\% bootstrap interval, 95\\%~CI, power 0.8",
         "\\ref{tab:1.2} \\cite[p.~3.4]{who2.5} \\label{eq:0.1} \\cref{s1.1}",
         "\\begin{tabular}{p{0.3\\textwidth}r} \\\\[0.5ex]",
         "\\setlength{\\tabcolsep}{2.5pt} \\resizebox{0.9\\textwidth}{!}{x} \\scalebox{0.8}{x}",
@@ -64,3 +67,13 @@ def test_lines_after_a_listing_keep_their_numbers():
 )  # fmt: skip
 def test_a_minus_sign_is_told_from_a_hyphen(source, negative):
     assert [one.negative for one in literals(source)][-1] == negative
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [("79.2 % mk11: 1a2b3c4d", ("1a2b3c4d",)), 
+     ("79.2 \\\\ % mk11: \\mkNumA, 1a less 2b", ("mkNumA", "1a less 2b")),
+     ("79.2\\% of them", ()), ("\\newcommand{\\mkNumA}{79.2}", ("mkNumA",)), ("% mk11: a\n79.2", ())],
+)  # fmt: skip
+def test_a_line_names_what_its_numbers_are_of(source, names):
+    assert [one.names for one in literals(source)] == [names]

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -48,6 +49,30 @@ def test_a_check_writes_nothing_and_fails_on_an_unknown_number(runs, tmp_path, c
     assert not out.exists()
     paper.write_text("No number.")
     assert main(arguments) == 0
+
+
+def test_literals_may_be_looked_for_by_value_and_the_chance_of_that_is_told(runs, tmp_path, capsys):
+    paper = tmp_path / "paper.tex"
+    arguments = [str(runs), "--out", str(tmp_path / "out"), "--no-intervals", "--check", str(paper)]
+    main([str(runs), "--out", str(tmp_path / "out"), "--no-intervals", "--tables", "--numbers"])
+    numbers = json.loads((tmp_path / "out" / "numbers.json").read_text())
+    paper.write_text(f"An accuracy of {numbers['mkNumMkOneOneAAccuracy']['text']}.")
+    assert main(arguments) == 1
+    capsys.readouterr()
+    assert main([*arguments, "--literals"]) == 0
+    assert "1 numbers without a name were looked for among all figures" in capsys.readouterr().out
+    with pytest.raises(UserError, match="--literals is about --check"):
+        main([str(runs), "--literals"])
+
+
+def test_macros_of_an_earlier_report_do_not_stay_behind(runs, tmp_path):
+    out = tmp_path / "out"
+    arguments = [str(runs), "--out", str(out), "--no-intervals", "--tables"]
+    main([*arguments, "--numbers"])
+    assert (out / "numbers.tex").exists()
+    main(arguments)
+    assert not (out / "numbers.tex").exists()
+    assert not (out / "numbers.json").exists()
 
 
 @pytest.mark.parametrize(

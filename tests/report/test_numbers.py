@@ -5,11 +5,14 @@ import pytest
 from run_folders import write_run
 
 from mk11.errors import UserError
-from mk11.report.check import Checked, check_paper
+from mk11.report.check import Check
 from mk11.report.macros import camel, names_of
+from mk11.report.names import Names
 from mk11.report.numbers import ledger, write_numbers
 from mk11.report.published import published_sources
 from mk11.report.tables.write import write_tables
+
+REAL = Names(identify=True, runs=[])  # what images and folders are called in the data
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +24,11 @@ def numbers(findings):
 def check(numbers, tmp_path):
     """Problems of a paper, without the folder in front of them."""
 
-    def problems(source):
+    def problems(source, by_value=True):
         (tmp_path / "paper.tex").write_text(source)
-        checked = Checked()
-        check_paper(tmp_path / "paper.tex", numbers, checked)
-        return [problem.removeprefix(f"{tmp_path}/") for problem in checked.problems]
+        work = Check(numbers, by_value=by_value)
+        work.paper(tmp_path / "paper.tex")
+        return [problem.removeprefix(f"{tmp_path}/") for problem in work.found.problems]
 
     return problems
 
@@ -105,19 +108,72 @@ def test_what_a_paper_inputs_is_checked_too(check, tmp_path):
 
 
 def test_every_table_that_the_report_writes_passes_its_own_check(findings, numbers, tmp_path):
-    write_tables(findings, tmp_path, published_sources(), as_published=True)
+    write_tables(findings, tmp_path, published_sources(), as_published=True, names=REAL)
     write_numbers(numbers, tmp_path)
-    checked = Checked()
+    work = Check(numbers, by_value=False)
     for path in sorted(tmp_path.glob("*.tex")):
-        check_paper(path, numbers, checked)
-    assert checked.problems == []
-    assert len(checked.files) == 7
-    assert checked.numbers > 400
+        work.paper(path)
+    assert work.found.problems == []
+    assert len(work.found.files) == 7
+    assert work.found.numbers > 400
+    assert work.found.bare == 0
+
+
+def test_a_row_of_a_table_that_was_changed_by_hand_is_a_mistake(findings, numbers, tmp_path):
+    write_tables(findings, tmp_path, (), as_published=False, names=REAL)
+    path = tmp_path / "summary.tex"
+    ours, theirs = (f"{100 * row.summaries['accuracy'].mean:.2f}" for row in findings.rows)
+    path.write_text(path.read_text().replace(theirs, ours))
+    work = Check(numbers, by_value=False)
+    work.paper(path)
+    assert len(work.found.problems) == 1
+    assert f"among those of {findings.rows[1].configuration.key}" in work.found.problems[0]
+
+
+def test_a_number_must_say_what_it_is_unless_all_are_looked_through(check, findings):
+    row = findings.rows[0]
+    told = f"{100 * row.summaries['accuracy'].mean:.1f}\\%"
+    (problem,) = check(told, by_value=False)
+    assert "does not say what it is: use a macro, perhaps \\mkNum" in problem
+    assert check(told) == []
+    for name in (row.configuration.key, "mkNumMkOneOneConvnextAccuracy", "\\mkNumMkOneOneConvnextAccuracy"):
+        assert check(f"{told} % mk11: {name}", by_value=False) == []
+    (problem,) = check(f"{told} % mk11: {findings.rows[1].configuration.key}", by_value=False)
+    assert f"among those of {findings.rows[1].configuration.key}" in problem
+    (problem,) = check(f"{told} % mk11: nobody", by_value=False)
+    assert "is said to be of nobody, which is no macro or key" in problem
+
+
+def test_a_line_may_name_several_figures(check, findings):
+    told = " and ".join(f"{100 * row.summaries['accuracy'].mean:.2f}" for row in findings.rows)
+    keys = ", ".join(row.configuration.key for row in findings.rows)
+    assert check(f"{told} % mk11: {keys}", by_value=False) == []
+
+
+def test_whole_numbers_in_per_cent_are_looked_at_too(check, findings):
+    value = 100 * findings.rows[0].summaries["accuracy"].mean
+    name = "% mk11: mkNumMkOneOneConvnextAccuracy"
+    assert check(f"{value:.0f}\\% {name}", by_value=False) == []
+    assert len(check(f"{value + 2:.0f}\\% {name}", by_value=False)) == 1
+    assert len(check(f"{value:.0f}\\%", by_value=False)) == 1
+
+
+def test_levels_of_p_values_and_intervals_need_no_name(check):
+    told = "p < 0.05, p $<$ 0.001, the 95\\% interval, 95\\,\\% confidence, a power of 0.8"
+    assert check(told, by_value=False) == []
+    assert len(check("an accuracy of 0.8", by_value=False)) == 1
+
+
+def test_the_chance_of_a_made_up_number_to_pass_is_the_share_that_does(numbers):
+    few = [one for one in numbers if one.macro == "mkNumMkOneOneConvnextAccuracy"]
+    index = Check(few, by_value=True).index  # as 81.3 and as 0.8
+    assert index.chance(1) == pytest.approx(2 / 1001)
+    assert Check(numbers, by_value=True).index.chance(1) > 0.1
 
 
 def test_a_paper_that_is_not_there_is_refused(numbers, tmp_path):
     with pytest.raises(UserError, match=r"gone\.tex cannot be read"):
-        check_paper(tmp_path / "gone.tex", numbers, Checked())
+        Check(numbers, by_value=False).paper(tmp_path / "gone.tex")
 
 
 def test_numbers_of_a_final_run_are_bound_to_it_alone(tmp_path, found_in):

@@ -4,7 +4,8 @@ import shutil
 import time
 
 import pytest
-from run_folders import write_run
+import yaml
+from run_folders import CLASSES, write_run
 
 from mk11.errors import UserError
 from mk11.runs.ledger import find_runs, read_run
@@ -82,6 +83,28 @@ def test_runs_come_in_the_order_of_their_paths(run, tmp_path):
     assert [one.folder.path.name for one in runs] == ["a", "b", run.name]
 
 
+def changed_split(run, **fields):
+    """Set fields of the test split; None removes one."""
+    split = json.loads((run / "metrics.json").read_text())["test"] | fields
+    test = {key: value for key, value in split.items() if value is not None}
+    changed(run / "metrics.json", test=test)
+
+
+def changed_data(run, **fields):
+    """Set fields of the data in run.json."""
+    changed(run / "run.json", data=json.loads((run / "run.json").read_text())["data"] | fields)
+
+
+def changed_config(run, group=None, **fields):
+    """Set fields of config.yaml or of one of its groups; None removes one."""
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    part = config[group] if group else config
+    part.update(fields)
+    for name in [name for name, value in fields.items() if value is None]:
+        del part[name]
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+
+
 DAMAGE = {
     "run.json cut short": lambda run: (run / "run.json").write_text('{"status": "fin'),
     "run.json empty": lambda run: (run / "run.json").write_text(""),
@@ -97,9 +120,34 @@ DAMAGE = {
     "config.yaml cut short": lambda run: (run / "config.yaml").write_text("model: {architecture: [1,\n"),
     "config.yaml empty": lambda run: (run / "config.yaml").write_text(""),
     "config.yaml without a model": lambda run: (run / "config.yaml").write_text("data: {name: x}\nmodel:\n"),
+    "config.yaml without a resize": lambda run: changed_config(run, "data", resize=None),
+    "config.yaml without weights": lambda run: changed_config(run, "model", weights=None),
+    "config.yaml with folds in a list": lambda run: changed_config(run, "data", folds=[0, 1]),
+    "config.yaml with an analysis in a list": lambda run: changed_config(run, analysis=["default"]),
     "metrics.json cut short": lambda run: (run / "metrics.json").write_text('{"test": {'),
     "metrics.json without test": lambda run: (run / "metrics.json").write_text('{"val": {}}'),
     "metrics.json a number": lambda run: (run / "metrics.json").write_text("1"),
+    "metrics without validation": lambda run: changed(run / "metrics.json", val=None),
+    "metrics without the last epoch": lambda run: changed(run / "metrics.json", last=None),
+    "metrics of the last epoch a list": lambda run: changed(run / "metrics.json", last=[]),
+    "metrics without classes": lambda run: changed_split(run, per_class=None),
+    "metrics without one class": lambda run: changed_split(run, per_class={}),
+    "metrics without images": lambda run: changed_split(run, images=None),
+    "a metric of text": lambda run: changed_split(run, f1_macro="0.8"),
+    "a metric that is no number": lambda run: changed_split(run, f1_macro=float("nan")),
+    "a class of text": lambda run: changed_split(run, per_class=dict.fromkeys(CLASSES, "0.8")),
+    "best epochs a list": lambda run: changed(run / "metrics.json", best_validation=[]),
+    "a best epoch a number": lambda run: changed(run / "metrics.json", best_validation={"accuracy": 0.8}),
+    "lineage a list": lambda run: changed(run / "run.json", lineage=["weights"]),
+    "choices a list": lambda run: changed(run / "run.json", choices=["model"]),
+    "overrides text": lambda run: changed(run / "run.json", overrides="model=vit"),
+    "seconds text": lambda run: changed(run / "run.json", seconds="9"),
+    "images a list": lambda run: changed_data(run, images=[1]),
+    "images of text": lambda run: changed_data(run, images={"train": "many"}),
+    "marks a list": lambda run: changed_data(run, marks=["leak"]),
+    "classes of numbers": lambda run: changed_data(run, classes=[1, 2]),
+    "folds a number": lambda run: changed_data(run, folds=5),
+    "training counts a list": lambda run: changed_data(run, train_counts=[1]),
 }
 
 
@@ -111,6 +159,21 @@ def test_a_damaged_run_is_left_out_and_told_in_one_line_and_the_others_stay(dama
     assert [one.folder.path for one in runs] == [other]
     assert str(run) in problem
     assert "\n" not in problem
+
+
+def test_metrics_that_are_undefined_or_unknown_to_older_runs_are_no_damage(run, tmp_path):
+    changed_split(run, auroc_macro=None, pr_auc=1)
+    changed(run / "metrics.json", best_validation=None)
+    changed(run / "run.json", choices=None, lineage=None, overrides=None, versions=None)
+    (found,), problems = find_runs([tmp_path / "runs"])
+    assert (found.metrics["test"]["pr_auc"], problems) == (1, [])
+
+
+def test_a_damaged_file_is_told_with_some_of_its_faults(run, tmp_path):
+    changed_split(run, per_class={}, accuracy="high")
+    _, (problem,) = find_runs([tmp_path / "runs"])
+    assert "test.accuracy, test.per_class.blast" in problem
+    assert problem.endswith("as finished runs have, but has not")
 
 
 def test_a_folder_that_has_not_begun_is_no_run(tmp_path):

@@ -1,10 +1,11 @@
-"""Percentile bootstrap over patients within each fold (Efron and Tibshirani 1993, sec. 13.3).
+"""Percentile bootstrap over groups: patients, or slides or fields (Efron and Tibshirani 1993, sec. 13.3).
 
-A draw takes, in each fold, as many patients as its test part has, with replacement, each with all of its
+A draw takes, in each fold, as many groups as its test part has, with replacement, each with all of its
 images; the metric is computed for each fold and seed, averaged over the seeds of the fold, then over folds.
-So scores of different networks are never ranked together, and each fold keeps its weight.
+So scores of different networks are never ranked together, and each fold keeps its weight. Where folds tear
+groups apart, groups are drawn once for all folds instead (`mk11.evaluation.statistics.patients`).
 
-An image whose patient is unknown is a cluster of its own; `unit` tells what was resampled. A class that has
+An image whose group is unknown is a cluster of its own; `unit` tells what was resampled. A class that has
 images in the fold but none in a draw is left out of that draw's mean over classes; `dropped` counts such
 cases over draws and folds. The interval is about new patients for the networks that were trained; that other
 training sets would have given other networks shows in the spread over folds and not in this interval.
@@ -18,7 +19,7 @@ from jaxtyping import Float, Int
 
 from mk11.errors import UserError
 from mk11.evaluation.statistics.arrays import mean_of_defined
-from mk11.evaluation.statistics.patients import clusters, counted, draw_weights, unit_of
+from mk11.evaluation.statistics.patients import counted, fold_weights, unit_of, units_of
 from mk11.evaluation.statistics.ranking import Weights
 from mk11.evaluation.statistics.sets import FoldPredictions
 from mk11.evaluation.statistics.weighted import measure
@@ -36,11 +37,11 @@ class Interval:
     low: float
     high: float
     level: float
-    unit: str  # patient, image, or `patient or image` where some patients are unknown
+    unit: str  # group, image, or `group or image` where some groups are unknown
     draws: int
     dropped: int  # classes missing from a fold in a draw, over all draws and folds
     folds: int
-    units: int  # patients or images over all folds
+    units: int  # different groups or images over all folds
     fewest: int  # of them in the smallest fold: with few, no interval can be trusted
 
 
@@ -51,24 +52,25 @@ class Resampled:
     estimates: Float[np.ndarray, "sides folds"]
     values: Float[np.ndarray, "sides folds draws"]
     dropped: int
-    units: tuple[int, ...]  # of each fold
+    units: int  # different groups, or images, of all folds
+    fewest: int  # in the smallest fold
     unit: str
 
 
 def interval(
     folds: Sequence[FoldPredictions], metric: str, *, draws: int, seed: int, level: float
 ) -> Interval:
-    """Interval of the metric averaged over folds, by bootstrap over patients.
+    """Interval of the metric averaged over folds, by bootstrap over groups.
 
     Args:
         folds: Predictions of one configuration.
         metric: A name of `METRICS`, or `<measure>:<class>`.
         draws: How many.
-        seed: Of the draws; the same for all configurations draws the same patients.
+        seed: Of the draws; the same for all configurations draws the same groups.
         level: Its coverage, such as 0.95.
 
     Raises:
-        UserError: No fold, no such metric, one that is undefined in all folds, or a fold of a single patient.
+        UserError: No fold, no such metric, one that is undefined in all folds, or a fold of a single group.
     """
     found = resample([folds], metric, draws=draws, seed=seed)
     return percentile_interval(found, found.estimates[0], found.values[0], metric=metric, level=level)
@@ -83,11 +85,10 @@ def resample(sides: Sequence[Sequence[FoldPredictions]], metric: str, *, draws: 
         raise UserError("a bootstrap must have at least one finished fold, but there is none")
     if draws < 1:
         raise UserError(f"the number of bootstrap draws must be at least 1, but is {draws}")
-    estimates, values, dropped, units = [], [], 0, []
-    for place, parts in enumerate(zip(*sides, strict=True)):
-        patients = clusters(parts[0].groups)
-        units.append(counted(parts[0], patients))
-        weights = draw_weights(patients, draws=draws, generator=np.random.default_rng([seed, place]))
+    fewest = min(map(counted, sides[0]))
+    drawn = fold_weights(sides[0], draws=draws, seed=seed)
+    estimates, values, dropped = [], [], 0
+    for weights, *parts in zip(drawn, *sides, strict=True):
         found = [_one_side(part, metric, weights) for part in parts]
         estimates.append([estimate for estimate, _, _ in found])
         values.append([value for _, value, _ in found])
@@ -96,7 +97,8 @@ def resample(sides: Sequence[Sequence[FoldPredictions]], metric: str, *, draws: 
         estimates=np.array(estimates).T,
         values=np.moveaxis(np.array(values), 0, 1),
         dropped=dropped,
-        units=tuple(units),
+        units=units_of(sides[0]),
+        fewest=fewest,
         unit=unit_of(sides[0]),
     )
 
@@ -128,8 +130,8 @@ def percentile_interval(
         draws=len(averages),
         dropped=resampled.dropped,
         folds=int(defined.sum()),
-        units=sum(resampled.units),
-        fewest=min(resampled.units),
+        units=resampled.units,
+        fewest=resampled.fewest,
     )
 
 

@@ -48,7 +48,7 @@ def compare(
     seed: int,
     level: float,
 ) -> Comparison:
-    """Compare a metric of two configurations, `a` less `b`, on the same folds, patients and draws.
+    """Compare a metric of two configurations, `a` less `b`, on the same folds, groups and draws.
 
     Seeds are averaged within their fold, in every draw. The t-tests are over folds; with fewer than two they
     are None, and the bootstrap still answers.

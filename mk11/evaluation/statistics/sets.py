@@ -10,9 +10,7 @@ from jaxtyping import Float, Int
 from mk11.errors import UserError
 from mk11.evaluation.predictions import probability_columns, read_predictions
 from mk11.runs.configurations import Configuration
-from mk11.runs.ledger import Run
-
-FINAL = "final"
+from mk11.runs.ledger import FINAL, Run
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class FoldPredictions:
     seeds: tuple[int, ...]
     probabilities: Float[np.ndarray, "seeds images classes"]
     labels: Int[np.ndarray, " images"]
-    groups: np.ndarray  # patient of each image, "" where unknown
+    groups: np.ndarray  # patient, slide or field of each image, "" where unknown
     ids: np.ndarray
     classes: tuple[str, ...]
     train_images: int
@@ -36,7 +34,7 @@ def load_folds(
 ) -> list[FoldPredictions]:
     """Predictions of the finished runs of the numbered folds, in their order.
 
-    A run on `fold=final` is tested on patients locked away from all folds: it is no fold more (`load_final`).
+    A run on `fold=final` is tested on images locked away from all folds: it is no fold more (`load_final`).
 
     Raises:
         UserError: A run's predictions are missing or damaged, or the seeds of a fold differ in their images.
@@ -48,7 +46,7 @@ def load_folds(
 def load_final(
     configuration: Configuration, *, split: str = "test", checkpoint: str = "best"
 ) -> FoldPredictions | None:
-    """Predictions on the patients locked away from all folds, if a run on `fold=final` has finished."""
+    """Predictions on the images locked away from all folds, if a run on `fold=final` has finished."""
     runs = [run for run in configuration.finished if run.fold == FINAL]
     found = _load(configuration.label, runs, split=split, checkpoint=checkpoint)
     return found[0] if found else None
@@ -122,4 +120,4 @@ def difference(one: FoldPredictions, other: FoldPredictions) -> str | None:
     if not np.array_equal(one.labels, other.labels):
         changed = one.ids[one.labels != other.labels]
         return f"the labels of {len(changed)} images differ, such as {changed[0]}"
-    return None if np.array_equal(one.groups, other.groups) else "the images' patients differ"
+    return None if np.array_equal(one.groups, other.groups) else "the images' groups differ"

@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mk11.evaluation.statistics.sets import FINAL
 from mk11.evaluation.statistics.weighted import CLASS_MEASURES
 from mk11.metrics.final import OVERALL
-from mk11.runs.configurations import Configuration
 
 Cell = tuple[int | str, int]  # fold and seed
 
@@ -70,28 +68,6 @@ def class_groups(train_counts: Mapping[str, float]) -> dict[str, list[str]]:
     third = round(len(ranked) / 3) if len(set(train_counts.values())) > 1 else 0
     last = len(ranked) - third
     return {"head": ranked[:third], "medium": ranked[third:last], "tail": ranked[last:]}
-
-
-def metrics_of_folds(configuration: Configuration, *, split: str) -> dict[Cell, Mapping[str, Any]]:
-    """One split's part of metrics.json of each finished run on a numbered fold."""
-    return {
-        (run.fold, run.seed): (run.metrics or {})[split]
-        for run in configuration.finished
-        if run.fold != FINAL
-    }
-
-
-def summarise_published(configuration: Configuration) -> dict[str, FoldSummary]:
-    """Each metric at its own best validation epoch, as the published baselines were reported: optimistic."""
-    best = {
-        (run.fold, run.seed): (run.metrics or {}).get("best_validation", {})
-        for run in configuration.finished
-        if run.fold != FINAL
-    }
-    return {
-        name: over_folds({cell: found.get(name, {}).get("value") for cell, found in best.items()})
-        for name in OVERALL
-    }
 
 
 def summarise(metrics: Mapping[Cell, Mapping[str, Any]]) -> dict[str, FoldSummary]:

@@ -15,8 +15,7 @@ from mk11.evaluation.statistics import ranking
 from mk11.evaluation.statistics.arrays import divide
 from mk11.evaluation.statistics.ranking import PerDraw, Ranked, Weights, ranker
 from mk11.metrics.final import OVERALL
-
-CLASS_MEASURES = ("precision", "recall", "f1", "pr_auc")
+from mk11.runs.shapes import CLASS_MEASURES
 
 Terms = Float[np.ndarray, "terms draws"]
 Measure = Callable[[Weights], Terms]

@@ -4,21 +4,24 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Int
 
-from mk11.evaluation.statistics.sets import FINAL
+from mk11.report.class_sizes import TITLES, class_sizes
 from mk11.report.findings import Findings, Row
-from mk11.report.states import State, data_state
-from mk11.runs.ledger import Run
+from mk11.report.tables.contest import contestants, parts_of
+from mk11.runs.states import State, data_state
 
 
 def ranked(rows: Sequence[Row], metric: str) -> list[Row]:
-    """From the best mean down; rows without a value last, equal ones in the order of their keys."""
+    """From the best mean down, first the rows that may be held against each other (as the tables judge).
 
-    def rank(row: Row) -> tuple[float, str]:
-        summary = row.summaries.get(metric)
+    Rows without a value are last of theirs, equal ones stand in the order of their keys.
+    """
+    fair = {row.configuration.key for part in parts_of(rows) for row in contestants(part)}
+
+    def rank(row: Row) -> tuple[bool, float, str]:
+        summary, key = row.summaries.get(metric), row.configuration.key
         mean = None if summary is None else summary.mean
-        return (np.inf if mean is None else -mean, row.configuration.key)
+        return (key not in fair, np.inf if mean is None else -mean, key)
 
     return sorted(rows, key=rank)
 
@@ -45,35 +48,8 @@ def of_one_state(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def class_images(rows: Sequence[Row]) -> tuple[str, Mapping[str, float]]:
-    """What is counted, and how many images each class has, of rows on one state of the data.
-
-    Training images where some row has all folds: what a class has in all test splits, less what the fold
-    keeps for validation and test, averaged over folds. Else, or where the test splits do not make up the
-    data, test images.
-    """
-    for row in rows:
-        found = _training_images(row)
-        if found is not None:
-            return "Training images of the class, mean over folds", found
-    largest = max(rows, key=lambda row: sum(row.supports.values()))
-    return "Test images of the class", {name: float(n) for name, n in largest.supports.items()}
-
-
-def _training_images(row: Row) -> dict[str, float] | None:
-    runs = {run.fold: run for run in row.configuration.finished if run.fold != FINAL}
-    if set(runs) != set(row.configuration.expected_folds):
-        return None
-    val, test = (
-        _supports(list(runs.values()), split, row.configuration.classes) for split in ("val", "test")
-    )
-    train = test.sum(axis=0) - test - val  # (folds, classes)
-    told = [run.record["data"].get("images", {}).get("train") for run in runs.values()]
-    if train.sum(axis=1).tolist() != told:
-        return None
-    return dict(zip(row.configuration.classes, train.mean(axis=0).tolist(), strict=True))
-
-
-def _supports(runs: Sequence[Run], split: str, classes: Sequence[str]) -> Int[np.ndarray, "folds classes"]:
-    """Images of each class in a split of each run."""
-    parts = [(run.metrics or {})[split]["per_class"] for run in runs]
-    return np.array([[part[name]["support"] for name in classes] for part in parts])
+    """What is counted, and how many images each class has, of rows on one state of the data."""
+    found = class_sizes([row.configuration for row in rows])
+    if found is None:
+        raise ValueError("rows that are drawn must have a result on a fold")
+    return TITLES[found.kind], found.images

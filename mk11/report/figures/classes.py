@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from mk11.evaluation.figures.canvas import GREY, INK, VERMILION, page, plain
 from mk11.evaluation.figures.panels import legend_below
 from mk11.evaluation.statistics.summary import FoldSummary
-from mk11.report.figures.looks import NOTE, short_names, wrapped
+from mk11.report.figures.looks import NOTE, short_names, titled, wrapped
 from mk11.report.findings import Row
 
 LONGEST_NAME = 26  # characters of a class
@@ -39,14 +39,14 @@ def class_bars(rows: Sequence[Row], measure: str, path: Path, *, note: str) -> N
         "width": 7.2 if len(rows) > 2 else 3.2 + 1.8 * len(rows),
         "height": PITCH * len(classes) + 0.14 * lines + 0.85,
     }
-    with page(path, **size, title=f"{measure} of each class", pdf=True) as figure:
+    with page(path, **size, title=f"{titled(measure)} of each class", pdf=True) as figure:
         figure.suptitle(note, **NOTE)
         panels = figure.subplots(1, len(rows), sharex=True, sharey=True, squeeze=False)[0]
         for axes, row, title in zip(panels, rows, titles, strict=True):
             summaries = {name: row.per_class[name][measure] for name in classes}
             _draw_bars(axes, summaries)
             axes.set_title(title, size=7.5)
-            axes.set_xlabel(measure)
+            axes.set_xlabel(titled(measure))
             if axes is not panels[0]:
                 _mark_reference(axes, {name: rows[0].per_class[name][measure] for name in classes})
         panels[0].set(

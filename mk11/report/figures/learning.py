@@ -11,7 +11,7 @@ from mk11.errors import UserError
 from mk11.evaluation.figures.canvas import BLUE, GREY, VERMILION, page
 from mk11.evaluation.statistics.sets import FINAL
 from mk11.report.figures.bands import Band, draw_band, history_band
-from mk11.report.figures.looks import NOTE, range_of_folds
+from mk11.report.figures.looks import NOTE, range_of_folds, titled
 from mk11.runs.configurations import Configuration
 
 Cell = tuple[int | str, int]  # fold and seed
@@ -73,7 +73,11 @@ def learning_over_folds(
         metric.set_title("Validation metric")
         for (color, dash), measure in zip(METRICS, metrics, strict=False):
             _draw(
-                metric, history_band(histories, f"val/{measure}"), color=color, linestyle=dash, label=measure
+                metric,
+                history_band(histories, f"val/{measure}"),
+                color=color,
+                linestyle=dash,
+                label=titled(measure),
             )
         _mark_best(metric, histories, best, f"val/{metrics[0]}")
         for axes in (loss, metric):

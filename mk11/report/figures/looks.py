@@ -7,6 +7,7 @@ from typing import Any
 
 from mk11.evaluation.figures.canvas import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILION, plain
 from mk11.evaluation.statistics.summary import FoldSummary
+from mk11.report.tables.words import TITLES
 from mk11.runs.configurations import Configuration
 
 # Told apart by colour, by lightness and by shape: in print without colour the shapes remain.
@@ -62,6 +63,11 @@ def told(summary: FoldSummary | None) -> str:
     if summary is None or summary.mean is None:
         return "undefined"
     return f"{summary.mean:.3f}" if summary.sd is None else f"{summary.mean:.3f} ± {summary.sd:.3f}"
+
+
+def titled(metric: str) -> str:
+    """A metric as the tables call it."""
+    return TITLES.get(metric, metric)
 
 
 def of_folds(count: int) -> str:

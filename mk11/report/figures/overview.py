@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from mk11.evaluation.figures.canvas import BLUE, INK, page
 from mk11.evaluation.figures.panels import legend_below
 from mk11.evaluation.statistics.summary import FoldSummary
-from mk11.report.figures.looks import NOTE, short_names, wrapped
+from mk11.report.figures.looks import NOTE, short_names, titled, wrapped
 from mk11.report.findings import Row
 
 MAIN = ("accuracy", "f1_macro", "pr_auc")
@@ -45,7 +45,7 @@ def overview(rows: Sequence[Row], path: Path, *, primary: str, note: str) -> Non
         for axes, metric in zip(panels, metrics, strict=True):
             for line, row in enumerate(rows):
                 draw_summary(axes, row.summaries.get(metric), line)
-            axes.set_title(f"{metric} (primary)" if metric == primary else metric)
+            axes.set_title(f"{titled(metric)} (primary)" if metric == primary else titled(metric))
             axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
             axes.grid()
         panels[0].set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)), yticklabels=names)

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from mk11.evaluation.figures.canvas import GREY, page, plain
 from mk11.evaluation.figures.panels import legend_below
-from mk11.report.figures.looks import LOOKS, NOTE, short_names
+from mk11.report.figures.looks import LOOKS, NOTE, short_names, titled
 from mk11.report.findings import Row
 
 LONGEST_NAME = 26  # characters of a class
@@ -46,7 +46,11 @@ def class_sizes(
     names = short_names([row.configuration for row in rows], limit=NAME)
     present = {name: size for name, size in sizes.items() if size > 0}
     with page(
-        path, width=7.2, height=4.2 + 0.16 * len(rows), title=f"{measure} by size of the class", pdf=True
+        path,
+        width=7.2,
+        height=4.2 + 0.16 * len(rows),
+        title=f"{titled(measure)} by size of the class",
+        pdf=True,
     ) as figure:
         figure.suptitle(note, **NOTE)
         axes = figure.subplots()
@@ -55,7 +59,7 @@ def class_sizes(
             _draw_points(
                 axes, present, row, measure, look=look, shift=shift, name=names[row.configuration.key]
             )
-        axes.set(xlabel=f"{unit} (logarithmic)", ylabel=f"{measure}: mean ± sd over folds")
+        axes.set(xlabel=f"{unit} (logarithmic)", ylabel=f"{titled(measure)}: mean ± sd over folds")
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, -0.02), min(high, 1.02))
         _scale(axes, list(present.values()))

@@ -1,7 +1,8 @@
 """All figures of a report: each as SVG with a PDF of the same name beside it."""
 
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,15 +18,18 @@ from mk11.report.figures.overview import overview
 from mk11.report.figures.sizes import class_sizes
 from mk11.report.figures.trust import coverage_risk_over_folds, reliability_over_folds
 from mk11.report.findings import Compared, Findings, Row
-from mk11.report.states import state_title
 from mk11.runs.configurations import Configuration
+from mk11.runs.states import state_title
 
-LIMIT = 12  # configurations with figures of their own, and comparisons
+LIMIT = 8  # configurations with figures of their own, as many as the page has room for; and comparisons
 LINES = 40  # configurations in the overview
 TOGETHER = 5  # configurations in one figure of classes
 STATES = 4  # states of the data with figures of their own
 NAME = 64  # characters of a configuration above its figure
 MEASURE = "pr_auc"  # of one class
+OF_ONE = ("confusion", "precision_recall", "coverage_risk", "reliability", "learning")
+
+OURS = re.compile(r"(overview|class_pr_auc|class_size)(-\d+)?|(difference|" + "|".join(OF_ONE) + r")-[\w-]+")
 
 Drawing = tuple[str, Callable[[Path], None]]  # a figure's name, and what draws it
 
@@ -42,7 +46,8 @@ def write_figures(
     The names are `overview`, `class_pr_auc`, `class_size` (with `-2` and so on where there are several states
     of the data), `difference-<key a>-<key b>` for each comparison, and for each configuration
     `confusion-<key>`, `precision_recall-<key>`, `coverage_risk-<key>`, `reliability-<key>` and
-    `learning-<key>`.
+    `learning-<key>`. Files of such names that are not drawn anew, such as those of a configuration that is
+    gone, are removed: none may look like part of this report.
 
     Args:
         findings: What was found.
@@ -56,7 +61,14 @@ def write_figures(
         path = out / f"{name}.svg"
         draw(path)
         drawn[name] = path
+    _remove_others(out, drawn)
     return drawn
+
+
+def _remove_others(out: Path, drawn: Collection[str]) -> None:
+    for path in out.glob("*.*"):
+        if path.suffix in (".svg", ".pdf") and path.stem not in drawn and OURS.fullmatch(path.stem):
+            path.unlink()
 
 
 def drawings(findings: Findings, *, limit: int, tell: Callable[[str], None]) -> Iterator[Drawing]:

@@ -11,25 +11,33 @@ from mk11.metrics.final import OVERALL
 from mk11.page import make_environment
 from mk11.page import write_page as write_html
 from mk11.report.figures.choice import leading, ranked
+from mk11.report.figures.write import LIMIT
 from mk11.report.findings import Findings, Row
+from mk11.report.names import Names
 from mk11.report.page import classes, comparisons, differences, facts, overview, runs
 from mk11.report.page.details import details
 from mk11.report.page.environment import environment_table
 from mk11.report.page.figures import general, plates
 from mk11.report.page.further import further
 from mk11.report.page.hardest import PER_KIND, hardest
-from mk11.report.page.names import Names
+from mk11.report.page.others import others
 from mk11.report.page.words import MEANINGS, anchor, title
+from mk11.report.published import Source
 from mk11.runs.configurations import Configuration
 
 __all__ = ["write_page"]
 
-CLOSE = 8  # configurations shown with figures, hardest cells and subtypes one by one
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 def write_page(
-    path: Path, findings: Findings, *, figures: Mapping[str, Path], identify: bool, heading: str
+    path: Path,
+    findings: Findings,
+    *,
+    figures: Mapping[str, Path],
+    published: Sequence[Source],
+    identify: bool,
+    heading: str,
 ) -> None:
     """Write the page, whole or not at all.
 
@@ -37,18 +45,19 @@ def write_page(
         path: The HTML file.
         findings: What it shows.
         figures: SVG files to put in, by name as `write_figures` returns them.
+        published: Other people's figures to show below ours.
         identify: Whether patients and images have their real names; else they have pseudonyms.
         heading: The page's title.
     """
-    names = Names(identify=identify)
+    names = Names(identify=identify, runs=findings.runs)
     environment = make_environment(TEMPLATES)
     environment.filters.update(anchor=anchor, title_of=title)
-    content = _content(_renamed(findings, names), figures, names)
+    content = _content(_renamed(findings, names), figures, published, names)
     write_html(path, "report.html", environment, heading=heading, **content)
 
 
 def _renamed(findings: Findings, names: Names) -> Findings:
-    """The same without names of images in its sentences."""
+    """The same without names of images and groups in its sentences."""
 
     def told(sentences: list[str]) -> list[str]:
         return [names.sentence(sentence) for sentence in sentences]
@@ -63,12 +72,15 @@ def _renamed(findings: Findings, names: Names) -> Findings:
 
 def closely(findings: Findings) -> list[Row]:
     """The rows that have room for pictures: compared ones first, then the best by the primary metric."""
-    return leading(findings, findings.rows)[:CLOSE]
+    return leading(findings, [row for row in findings.rows if row.folds])[:LIMIT]
 
 
-def _content(findings: Findings, figures: Mapping[str, Path], names: Names) -> dict[str, Any]:
+def _content(
+    findings: Findings, figures: Mapping[str, Path], published: Sequence[Source], names: Names
+) -> dict[str, Any]:
     rows = ranked(findings.rows, findings.primary)
-    close = ranked(closely(findings), findings.primary)
+    chosen = {row.configuration.key for row in closely(findings)}
+    close = [row for row in rows if row.configuration.key in chosen]
     everything = [*(row.configuration for row in rows), *findings.unfinished]
     cells, damaged = hardest([row.configuration for row in close], names)
     return {
@@ -77,6 +89,7 @@ def _content(findings: Findings, figures: Mapping[str, Path], names: Names) -> d
         "data": facts.data_facts(everything),
         "results": overview.results(findings),
         "further": further(rows),
+        "others": others(published, [row.configuration.classes for row in rows]),
         "told": comparisons.told(findings.compared),
         "comparisons": comparisons.numbers(findings.compared),
         "general": general(figures, [row.configuration for row in rows]),
@@ -97,7 +110,7 @@ def _content(findings: Findings, figures: Mapping[str, Path], names: Names) -> d
 def _runs(findings: Findings, configurations: Sequence[Configuration], names: Names) -> dict[str, Any]:
     groups = runs.grouped(configurations, findings.runs)
     return {
-        "differences": differences.config_differences(configurations),
+        "differences": differences.config_differences(configurations, names),
         "runs": runs.run_table(groups, primary=findings.primary),
         "run_details": details(groups, names),
         "environments": environment_table([run for group in groups for run in group.runs]),

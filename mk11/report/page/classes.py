@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from mk11.page import Cell, Column, Table
 from mk11.report.findings import MEASURES, Row
-from mk11.report.page.words import anchor, best_rows, summary_cell, title
-from mk11.report.states import data_state
+from mk11.report.page.words import anchor, best_rows, mean_of, summary_cell, title
 
 ACROSS = ("pr_auc", "f1")
 
@@ -55,7 +54,7 @@ def _across(rows: Sequence[Row], classes: tuple[str, ...], measure: str, number:
         [
             Cell(row.label, link=anchor(row.configuration)),
             *(
-                summary_cell(row.per_class.get(name, {}).get(measure), best=row.label in best[k])
+                summary_cell(row.per_class.get(name, {}).get(measure), best=row.configuration.key in best[k])
                 for k, name in enumerate(classes)
             ),
         ]
@@ -68,7 +67,4 @@ def _across(rows: Sequence[Row], classes: tuple[str, ...], measure: str, number:
 
 
 def _best(rows: Sequence[Row], name: str, measure: str) -> set[str]:
-    complete = [row for row in rows if row.complete]
-    found = {row.label: row.per_class.get(name, {}).get(measure) for row in complete}
-    means = {label: summary.mean if summary else None for label, summary in found.items()}
-    return best_rows(means, {row.label: data_state(row.configuration) for row in complete})
+    return best_rows(rows, lambda row: mean_of(row.per_class.get(name, {}).get(measure)))

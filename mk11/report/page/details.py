@@ -1,16 +1,14 @@
 """All that is known of one run: behind its line in the table."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mk11.report.marks import data_marks
+from mk11.report.names import Names
 from mk11.report.page.environment import Environment, environment, environments
-from mk11.report.page.names import Names
 from mk11.report.page.runs import STATUS, RunGroup, moment, run_anchor
-from mk11.report.page.words import NONE
+from mk11.report.tables.words import NONE
 from mk11.runs.ledger import Run
 
 LONGEST_ERROR = 4000  # characters, from the end
@@ -32,24 +30,17 @@ class RunDetails:
 def details(groups: Sequence[RunGroup], names: Names) -> list[tuple[RunGroup, list[RunDetails]]]:
     """Everything about each run, by configuration."""
     runs = [run for group in groups for run in group.runs]
-    root, known = common_root(runs), environments(runs)
-    return [(group, [_details(run, root, known, names) for run in group.runs]) for group in groups]
+    known = environments(runs)
+    return [(group, [_details(run, known, names) for run in group.runs]) for group in groups]
 
 
-def common_root(runs: Sequence[Run]) -> Path:
-    """The deepest folder that holds all runs."""
-    parents = [run.folder.path.parent for run in runs]
-    return Path(os.path.commonpath(parents)) if parents else Path("/")
-
-
-def _details(run: Run, root: Path, known: Sequence[Environment], names: Names) -> RunDetails:
-    path = run.folder.path if names.identify else run.folder.path.relative_to(root)
+def _details(run: Run, known: Sequence[Environment], names: Names) -> RunDetails:
     facts = [
-        ("Folder", str(path)),
+        ("Folder", names.path(run.folder.path)),
         *_course(run),
         ("Environment", str(known.index(environment(run)) + 1)),
         *_data(run, names),
-        *(("Lineage", told) for told in _lineage(run.record)),
+        *(("Lineage", told) for told in _lineage(run.record, names)),
     ]
     return RunDetails(
         anchor=run_anchor(run),
@@ -57,7 +48,7 @@ def _details(run: Run, root: Path, known: Sequence[Environment], names: Names) -
         status=run.status,
         kind=STATUS.get(run.status, "quiet"),
         facts=facts,
-        overrides=[names.sentence(str(override)) for override in run.record.get("overrides") or ()],
+        overrides=[names.override(str(override)) for override in run.record.get("overrides") or ()],
         error=_error(run, names),
     )
 
@@ -88,11 +79,11 @@ def _data(run: Run, names: Names) -> Iterator[tuple[str, str]]:
         yield "Marked images", str(marks)
 
 
-def _lineage(record: Mapping[str, Any]) -> Iterator[str]:
+def _lineage(record: Mapping[str, Any], names: Names) -> Iterator[str]:
     """Where the starting weights come from; the report on single tensors stays in run.json."""
     for key, value in (record.get("lineage") or {}).items():
         if value and key != "report":
-            yield f"{key.replace('_', ' ')}: {value}"
+            yield f"{key.replace('_', ' ')}: {names.value(str(value))}"
 
 
 def _error(run: Run, names: Names) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from mk11.page import Cell, Column, Table
-from mk11.report.page.words import NONE
+from mk11.report.tables.words import NONE
 from mk11.runs.ledger import Run
 
 Environment = dict[str, str]

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mk11.report.page.words import listed, several
-from mk11.report.states import State, data_state, image_count
 from mk11.runs.configurations import Configuration
+from mk11.runs.states import State, data_state, image_count
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class DataFacts:
 
 
 def data_facts(configurations: Sequence[Configuration]) -> list[DataFacts]:
-    """Name, subtypes, images, patients and folds of each state of the data."""
+    """Name, subtypes, images, groups and folds of each state of the data."""
     states: dict[State, list[Configuration]] = {}
     for c in configurations:
         states.setdefault(data_state(c), []).append(c)
@@ -37,7 +37,7 @@ def _facts(configurations: Sequence[Configuration], *, alone: bool) -> list[tupl
     data = first.runs[0].record["data"]
     facts = [
         ("Images", f"{image_count(first.runs[0]):,}"),
-        ("Patients", _patients(configurations)),
+        ("Groups", _known_groups(configurations)),
         ("Folds", str(len(first.expected_folds))),
     ]
     if data.get("holdout"):
@@ -48,7 +48,7 @@ def _facts(configurations: Sequence[Configuration], *, alone: bool) -> list[tupl
     return [*facts, ("Subtypes", f"{len(first.classes)}: {listed(list(first.classes), 20)}")]
 
 
-def _patients(configurations: Sequence[Configuration]) -> str:
+def _known_groups(configurations: Sequence[Configuration]) -> str:
     """How many groups the images of all folds are from, by the first configuration that can be read."""
     for configuration in configurations:
         try:
@@ -61,7 +61,7 @@ def _patients(configurations: Sequence[Configuration]) -> str:
 
 def known_words(count: int) -> str:
     """A group need not be a patient: the index may have named slides or fields."""
-    return f"{count:,} (or slides, or fields)" if count else "not known: each image stands for itself"
+    return f"{count:,} (patients, slides or fields)" if count else "not known: each image stands for itself"
 
 
 def _groups(predictions: Sequence[Path]) -> set[str]:

@@ -1,23 +1,16 @@
 """Tables beside the main one: rare classes apart, the published way, calibration, and the final figures."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from mk11.metrics.final import OVERALL
 from mk11.page import Cell, Column, Table
 from mk11.report.findings import GROUPS, Row
-from mk11.report.page.overview import best_labels, named
-from mk11.report.page.words import (
-    NONE,
-    listed,
-    metric_column,
-    per_cent,
-    plain_number,
-    points,
-    summary_cell,
-    title,
-)
+from mk11.report.page.overview import flagged, named
+from mk11.report.page.words import best_rows, listed, mean_of, metric_column, summary_cell, title
+from mk11.report.tables.optimism import PAPERS, optimism_gap
+from mk11.report.tables.words import decimals, per_cent, points
 
-PUBLISHED = ("accuracy", "f1_weighted", "pr_auc")  # what the baselines' paper prints
 CALIBRATION = {
     "ece": ("Calibration error", "Expected calibration error, %: how far confidence is from accuracy."),
     "brier": ("Brier score", "Squared error of the probabilities, summed over the classes; 0 is perfect."),
@@ -37,13 +30,13 @@ IN_PER_CENT = ("ece", "ece_tempered", "aurc")
 
 def further(rows: Sequence[Row]) -> list[Table]:
     """Those that there is anything for."""
-    tables = (final_figures(rows), class_groups(rows), published(rows), calibration(rows))
+    tables = (final_figures(rows), class_groups(rows), as_published(rows), calibration(rows))
     return [table for table in tables if table is not None]
 
 
-def published(rows: Sequence[Row]) -> Table | None:
-    """The optimistic figure that the baselines' paper reports, and by how much it exceeds ours."""
-    metrics = [m for m in PUBLISHED if any(m in row.as_published for row in rows)]
+def as_published(rows: Sequence[Row]) -> Table | None:
+    """The optimistic figure that the baselines' paper reports, and by how much it exceeds our test figure."""
+    metrics = [m for m in PAPERS if any(m in row.as_published for row in rows)]
     if not metrics:
         return None
     columns = [Column("Configuration")]
@@ -55,9 +48,9 @@ def published(rows: Sequence[Row]) -> Table | None:
     body = [[named(row), *(cell for m in metrics for cell in _gap(row, m))] for row in rows]
     caption = (
         "As published: the best validation epoch of each metric, chosen by the figure that is reported."
-        " The gap is how much that exceeds the test figure above, in points."
+        " The gap is how much that exceeds the test figure above, in points, over the folds that have both."
     )
-    return Table("published", caption, columns, body)
+    return Table("as-published", caption, columns, body)
 
 
 def class_groups(rows: Sequence[Row]) -> Table | None:
@@ -70,19 +63,11 @@ def class_groups(rows: Sequence[Row]) -> Table | None:
     pairs = [(group, measure) for measure in measures for group in GROUPS]
     columns = [Column("Configuration")]
     columns += [Column(f"{title(m)}, {g}", _members(rows, g), numeric=True) for g, m in pairs]
-    summaries = {row.label: [row.groups.get(g, {}).get(m) for g, m in pairs] for row in rows}
-    best = [
-        best_labels(rows, {label: found[k] for label, found in summaries.items()}) for k in range(len(pairs))
-    ]
-    body = [
-        [
-            named(row),
-            *(summary_cell(s, best=row.label in best[k]) for k, s in enumerate(summaries[row.label])),
-        ]
-        for row in rows
-    ]
+    best = [best_rows(rows, partial(_of_group, *pair)) for pair in pairs]
+    body = [[named(row), *_groups(row, pairs, best)] for row in rows]
     told = "; ".join(f"{group}: {_members(rows, group)}" for group in GROUPS if _members(rows, group))
-    return Table("class-groups", f"Classes by their number of training images. {told}", columns, body)
+    counted = " or ".join(sorted({row.grouped_by for row in rows if row.grouped_by}))
+    return Table("class-groups", f"Classes by their number of {counted}. {told}", columns, body)
 
 
 def calibration(rows: Sequence[Row]) -> Table | None:
@@ -96,12 +81,15 @@ def calibration(rows: Sequence[Row]) -> Table | None:
 
 
 def final_figures(rows: Sequence[Row]) -> Table | None:
-    """On the patients that were locked away."""
+    """On the images that were locked away from all folds."""
     if not any(row.final for row in rows):
         return None
     columns = [Column("Configuration"), *map(metric_column, OVERALL)]
     body = [
-        [named(row), *(Cell(per_cent(row.final.get(m)), order=row.final.get(m)) for m in OVERALL)]
+        [
+            flagged(row, [], row.final_marks),
+            *(Cell(per_cent(row.final.get(m)), order=row.final.get(m)) for m in OVERALL),
+        ]
         for row in rows
         if row.final
     ]
@@ -109,11 +97,19 @@ def final_figures(rows: Sequence[Row]) -> Table | None:
 
 
 def _gap(row: Row, metric: str) -> list[Cell]:
-    theirs, ours = row.as_published.get(metric), row.summaries.get(metric)
-    if theirs is None or ours is None or theirs.mean is None or ours.mean is None:
-        return [summary_cell(theirs), Cell(NONE)]
-    gap = theirs.mean - ours.mean
-    return [summary_cell(theirs), Cell(points(gap), order=gap)]
+    gap = optimism_gap(row, metric).mean
+    return [summary_cell(row.as_published.get(metric)), Cell(points(gap), order=gap)]
+
+
+def _of_group(group: str, measure: str, row: Row) -> float | None:
+    return mean_of(row.groups.get(group, {}).get(measure))
+
+
+def _groups(row: Row, pairs: Sequence[tuple[str, str]], best: Sequence[set[str]]) -> list[Cell]:
+    return [
+        summary_cell(row.groups.get(group, {}).get(measure), best=row.configuration.key in keys)
+        for (group, measure), keys in zip(pairs, best, strict=True)
+    ]
 
 
 def _members(rows: Iterable[Row], group: str) -> str:
@@ -124,5 +120,4 @@ def _calibrated(row: Row, name: str) -> Cell:
     summary = row.calibration.get(name)
     if summary is None or summary.mean is None or name in IN_PER_CENT:
         return summary_cell(summary)
-    spread = "" if summary.sd is None else f" \N{PLUS-MINUS SIGN} {plain_number(summary.sd)}"
-    return Cell(plain_number(summary.mean) + spread, order=summary.mean)
+    return Cell(decimals(summary), order=summary.mean)

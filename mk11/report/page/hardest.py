@@ -9,7 +9,7 @@ import pandas as pd
 from mk11.errors import UserError
 from mk11.evaluation.hardest import COLUMNS, read_hardest
 from mk11.page import png_uri
-from mk11.report.page.names import Names
+from mk11.report.names import Names
 from mk11.runs.configurations import Configuration
 from mk11.runs.ledger import Run
 
@@ -66,7 +66,7 @@ def hardest(configurations: Sequence[Configuration], names: Names) -> tuple[list
         )
         for c in configurations
     ]
-    return [one for one in found if one.loss or one.confident], problems
+    return [one for one in found if one.loss or one.confident], list(map(names.sentence, problems))
 
 
 def _pooled(runs: Sequence[Run], problems: list[str]) -> pd.DataFrame:

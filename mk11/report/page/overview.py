@@ -1,25 +1,26 @@
 """What was compared, on which data, and the table of results."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
+from functools import partial
 
-from mk11.evaluation.statistics.summary import FoldSummary
+from mk11.evaluation.statistics.bootstrap import Interval
+from mk11.evaluation.statistics.patients import in_words
 from mk11.metrics.final import OVERALL
 from mk11.page import Cell, Column, Table
 from mk11.report.figures.choice import ranked
 from mk11.report.findings import Findings, Row
 from mk11.report.page.words import (
-    NONE,
     anchor,
     best_rows,
     listed,
+    mean_of,
     metric_column,
-    per_cent,
-    plural,
     several,
     summary_cell,
     title,
 )
-from mk11.report.states import data_state
+from mk11.report.tables.summary import BOLD
+from mk11.report.tables.words import NONE, per_cent
 
 ROWS_SHOWN = 50
 
@@ -33,25 +34,23 @@ def headline(findings: Findings) -> str:
 
 def results(findings: Findings) -> Table:
     """One row per configuration, the best first: every metric, mean and standard deviation over folds."""
-    interval = any(findings.primary in row.intervals for row in findings.rows)
+    interval = bool(_intervals(findings))
     columns = [Column("Configuration"), Column("Folds", "And seeds, if several.", numeric=True)]
     metrics = [findings.primary, *(metric for metric in OVERALL if metric != findings.primary)]
     columns += [metric_column(metric) for metric in metrics]
     if interval:
         columns.insert(3, Column(_interval_title(findings), _interval_hint(findings), numeric=True))
-    best = {
-        metric: best_labels(findings.rows, {r.label: r.summaries.get(metric) for r in findings.rows})
-        for metric in metrics
-    }
+    best = {metric: best_rows(findings.rows, partial(_mean, metric)) for metric in metrics}
     rows = []
     for row in ranked(findings.rows, findings.primary):
-        cells = [summary_cell(row.summaries.get(m), best=row.label in best[m]) for m in metrics]
+        key = row.configuration.key
+        cells = [summary_cell(row.summaries.get(m), best=key in best[m]) for m in metrics]
         if interval:
             cells.insert(1, _interval(row, findings.primary))
         rows.append([*_head(row), *cells])
     caption = (
-        "Test images, per cent: mean \N{PLUS-MINUS SIGN} standard deviation over folds."
-        " Bold: the highest of its column, among complete rows on the same data."
+        "Test images, per cent: mean \N{PLUS-MINUS SIGN} standard deviation over folds. "
+        f"{BOLD} Other rows stand below those."
     )
     return Table("results", caption, columns, rows, rows_shown=ROWS_SHOWN, filters=True)
 
@@ -67,17 +66,17 @@ def _head(row: Row) -> list[Cell]:
 
 def named(row: Row) -> Cell:
     """A row's name, which leads to its runs, with what must be known before it is read."""
-    flags = ["incomplete"] if not row.complete else []
-    flags += ["marked"] if row.marks else []
-    return Cell(row.label, link=anchor(row.configuration), note=f"({', '.join(flags)})" if flags else "")
+    return flagged(row, ["incomplete"] if not row.complete else [], row.marks)
 
 
-def best_labels(rows: Iterable[Row], found: Mapping[str, FoldSummary | None]) -> set[str]:
-    """Labels of the best: complete rows only, among those on the same data."""
-    complete = [row for row in rows if row.complete]
-    means = {row.label: summary.mean if (summary := found[row.label]) else None for row in complete}
-    states = {row.label: data_state(row.configuration) for row in complete}
-    return best_rows(means, states)
+def flagged(row: Row, flags: Sequence[str], marks: Sequence[str]) -> Cell:
+    """The same with some flags, and one for marks, which stand in full above all tables."""
+    told = [*flags, *(["marked"] if marks else [])]
+    return Cell(row.label, link=anchor(row.configuration), note=f"({', '.join(told)})" if told else "")
+
+
+def _mean(metric: str, row: Row) -> float | None:
+    return mean_of(row.summaries.get(metric))
 
 
 def _interval(row: Row, metric: str) -> Cell:
@@ -87,15 +86,15 @@ def _interval(row: Row, metric: str) -> Cell:
     return Cell(f"{per_cent(interval.low)} to {per_cent(interval.high)}", order=interval.low)
 
 
+def _intervals(findings: Findings) -> Sequence[Interval]:
+    found = [row.intervals.get(findings.primary) for row in findings.rows]
+    return [interval for interval in found if interval is not None]
+
+
 def _interval_title(findings: Findings) -> str:
-    levels = {
-        row.intervals[findings.primary].level for row in findings.rows if findings.primary in row.intervals
-    }
-    return f"{100 * max(levels):.0f} % interval"
+    return f"{100 * max(interval.level for interval in _intervals(findings)):g} % interval"
 
 
 def _interval_hint(findings: Findings) -> str:
-    units = {
-        row.intervals[findings.primary].unit for row in findings.rows if findings.primary in row.intervals
-    }
-    return f"Of {title(findings.primary)}, by drawing {listed(sorted(map(plural, units)))} anew (bootstrap)."
+    drawn = sorted({in_words(interval.unit) for interval in _intervals(findings)})
+    return f"Of {title(findings.primary)}, by drawing {listed(drawn)} anew (bootstrap)."

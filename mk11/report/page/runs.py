@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mk11.page import Cell, Column, Table
-from mk11.report.page.words import NONE, anchor, metric_column, per_cent
+from mk11.report.page.words import anchor, metric_column
+from mk11.report.tables.words import NONE, per_cent
 from mk11.runs.configurations import Configuration
 from mk11.runs.ledger import Run
 

@@ -1,8 +1,8 @@
 """Calibration and selective prediction."""
 
+from mk11.evaluation.calibration import BINS
 from mk11.evaluation.statistics.summary import FoldSummary
 from mk11.report.findings import Findings, Row
-from mk11.report.measured import BINS
 from mk11.report.tables.columns import Column, label_columns, ours
 from mk11.report.tables.table import Cell, Notes, Table
 from mk11.report.tables.words import decimals

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Sequence
 
 from mk11.evaluation.statistics.summary import FoldSummary
+from mk11.report.class_sizes import TEST
 from mk11.report.findings import GROUPS, Findings, Row
 from mk11.report.published import Figure, PublishedRow, Source, class_order
-from mk11.report.states import state_title
 from mk11.report.tables.columns import Column, figure_column, label_columns, ours, theirs
 from mk11.report.tables.contest import parts_of
 from mk11.report.tables.table import Cell, Notes, Part, Table
+from mk11.runs.states import state_title
 
 GROUP_MEASURES = {"recall": "recall", "f1": "F1", "pr_auc": "PR-AUC"}
 RULE = (
-    "Head, medium and tail: thirds of the classes by their number of training images; a figure is averaged "
-    "over the classes of its group in each run, then over folds."
+    "Head, medium and tail: thirds of the classes by their number of {kind}; a figure is averaged over the "
+    "classes of its group in each run, then over folds."
 )
+OLD = "Test images stand for training images, which these runs do not tell and which do not follow from them."
 
 
 def class_tables(findings: Findings, published: Sequence[Source]) -> list[Table]:
@@ -84,7 +86,8 @@ def _group_table(part: Sequence[Row], *, several: bool) -> Table:
             for measure, title in GROUP_MEASURES.items()
         ]
     told = [
-        RULE,
+        RULE.format(kind=part[0].grouped_by),
+        *([OLD] if part[0].grouped_by == TEST else []),
         *(f"{group}: {', '.join(names)}" for group, names in members.items() if names),
         *notes.told(),
     ]

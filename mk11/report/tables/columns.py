@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from mk11.evaluation.statistics.summary import FoldSummary
 from mk11.report.findings import Row
 from mk11.report.published import Figure, PublishedRow, Source
-from mk11.report.states import state_title
 from mk11.report.tables.contest import best_of, parts_of
 from mk11.report.tables.table import NONE, Cell, Notes, Part
 from mk11.report.tables.words import TITLES, per_cent, with_sd
+from mk11.runs.states import state_title
 
 EMPTY = Cell(NONE)
 
@@ -30,9 +30,13 @@ def label_columns(rows: Sequence[Row], notes: Notes) -> list[Column]:
     return [
         Column(
             "Configuration",
-            lambda row: Cell(row.label, raised=notes.letters_of([*row.marks, *lacking(row)])),
+            lambda row: Cell(
+                row.label, raised=notes.letters_of([*row.marks, *lacking(row)]), key=row.configuration.key
+            ),
             published=lambda row: Cell(
-                row.method, raised=notes.letters_of([_corrected(row)] if row.corrected else [])
+                row.method,
+                raised=notes.letters_of([_corrected(row)] if row.corrected else []),
+                key=row.source,
             ),
         ),
         Column("Folds", lambda row: Cell(_folds(row)), published=lambda _: Cell("5")),

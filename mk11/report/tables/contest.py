@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from mk11.report.findings import Row
-from mk11.report.states import State, data_state
+from mk11.runs.states import State, data_state
 
 
 def parts_of(rows: Sequence[Row]) -> list[list[Row]]:

@@ -7,8 +7,8 @@ from mk11.evaluation.statistics.summary import FoldSummary
 from mk11.metrics.final import OVERALL
 from mk11.report.findings import CALIBRATION, Findings, Row
 from mk11.report.published import Source
-from mk11.report.states import data_state
 from mk11.report.tables.optimism import optimism_gap
+from mk11.runs.states import data_state
 
 Record = dict[str, Any]
 
@@ -47,7 +47,11 @@ def group_records(findings: Findings) -> Iterator[Record]:
     """A record for each row, group of classes and measure."""
     for row in findings.rows:
         for group, measures in row.groups.items():
-            told = {"group": group, "classes": "; ".join(row.members.get(group, []))}
+            told = {
+                "group": group,
+                "grouped_by": row.grouped_by,
+                "classes": "; ".join(row.members.get(group, [])),
+            }
             for measure, summary in measures.items():
                 yield {**_who(row), **told, "measure": measure, **_summary(summary)}
 
@@ -97,6 +101,7 @@ def comparison_records(findings: Findings) -> Iterator[Record]:
             "corrected_t": found.corrected_t,
             "p_corrected": found.p_corrected,
             "p_holm": one.p_holm,
+            "p_holm_bootstrap": one.p_holm_bootstrap,
             "declared": one.declared,
             **{f"fold_{fold}": value for fold, value in found.per_fold.items()},
         }

@@ -68,12 +68,18 @@ def _latex(table: Table, number: int) -> str:
 
 
 def _latex_part(part: Part, columns: int, place: int) -> list[str]:
-    rows = [_ampersands([_latex_cell(cell) for cell in row]) for row in part.rows]
+    rows = [_latex_row(row) for row in part.rows]
     rule = ["\\midrule"] if place else []
     if part.title is None:
         return [*rule, *rows]
     title = f"\\multicolumn{{{columns}}}{{@{{}}l@{{}}}}{{\\emph{{{latex(part.title)}}}}} \\\\"
     return [*rule, title, *rows]
+
+
+def _latex_row(row: Sequence[Cell]) -> str:
+    """With a comment that tells `--check` what its numbers are of, wherever the row is copied to."""
+    told = _ampersands([_latex_cell(cell) for cell in row])
+    return f"{told} % mk11: {row[0].key}" if row[0].key else told
 
 
 def _ampersands(cells: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mk11.report.findings import MEASURES, Findings
 from mk11.report.marks import data_marks
+from mk11.report.names import Names
 from mk11.runs.configurations import settings_of
 from mk11.runs.labels import differing
 from mk11.runs.ledger import Run
@@ -17,7 +18,7 @@ RECORD = (
 DATA = ("name", "set", "fingerprint", "holdout")
 
 
-def run_records(findings: Findings) -> Iterator[dict[str, Any]]:
+def run_records(findings: Findings, names: Names) -> Iterator[dict[str, Any]]:
     """A record for each run; of the settings those that are not the same in all."""
     configurations = [*(row.configuration for row in findings.rows), *findings.unfinished]
     of_run = {run.folder.path: one for one in configurations for run in one.runs}
@@ -29,22 +30,22 @@ def run_records(findings: Findings) -> Iterator[dict[str, Any]]:
             "configuration": configuration.label if configuration else None,
             "key": configuration.key if configuration else None,
             "status": run.status,
-            **_recorded(run),
-            **{f"config {name}": _text(told.get(name)) for name in keys},
+            **_recorded(run, names),
+            **{f"config {name}": _text(told.get(name), names) for name in keys},
             **(_measured(run.metrics) if run.metrics is not None else {}),
-            "folder": str(run.folder.path),
+            "folder": names.path(run.folder.path),
         }
 
 
-def _recorded(run: Run) -> dict[str, Any]:
+def _recorded(run: Run, names: Names) -> dict[str, Any]:
     data = run.record["data"]
     images = data.get("images") or {}
     return {
         **{name: run.record.get(name) for name in RECORD},
         **{f"data {name}": data.get(name) for name in DATA},
         **{f"{split} images": images.get(split) for split in ("train", "val", "test")},
-        "marks": "; ".join(data_marks(data.get("marks") or {})),
-        "overrides": " ".join(run.record.get("overrides") or ()),
+        "marks": names.sentence("; ".join(data_marks(data.get("marks") or {}))),
+        "overrides": " ".join(names.override(str(told)) for told in run.record.get("overrides") or ()),
     }
 
 
@@ -69,5 +70,7 @@ def _measured(metrics: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _text(value: object) -> object:
-    return json.dumps(value) if isinstance(value, list | dict) else value
+def _text(value: object, names: Names) -> object:
+    if isinstance(value, list | dict):
+        return names.sentence(json.dumps(value))
+    return names.value(value) if isinstance(value, str) else value

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mk11.evaluation.statistics.bootstrap import Interval
+from mk11.evaluation.statistics.patients import in_words
 from mk11.report.findings import Compared, Findings, Row
 from mk11.report.published import Source
 from mk11.report.tables.columns import Column, figure_column, label_columns, ours, theirs
@@ -48,8 +49,12 @@ def summary_table(
 
 
 def starred(compared: Sequence[Compared]) -> list[Compared]:
-    """Declared comparisons in which a row differs from the baseline after Holm's adjustment."""
-    return [one for one in compared if one.p_holm is not None and one.p_holm < SIGNIFICANT]
+    """Declared comparisons in which a row differs from the baseline, by both tests, Holm-adjusted."""
+    return [one for one in compared if _small(one.p_holm_bootstrap) and _small(one.p_holm)]
+
+
+def _small(p: float | None) -> bool:
+    return p is not None and p < SIGNIFICANT
 
 
 def _figures(metric: str, findings: Findings, *, as_published: bool) -> Column:
@@ -84,11 +89,11 @@ def _intervals(findings: Findings) -> list[Column]:
 
 
 def interval_text(found: Interval | None) -> str:
-    """[71.20, 75.61], with what was resampled where it was not patients."""
+    """[71.20, 75.61], with what was resampled where it was not groups."""
     if found is None:
         return NONE
     told = f"[{per_cent(found.low)}, {per_cent(found.high)}]"
-    return told if found.unit == "patient" else f"{told} ({found.unit}s)"
+    return told if found.unit == "group" else f"{told} ({in_words(found.unit)})"
 
 
 def _seed_spread(rows: Sequence[Row], primary: str) -> list[Column]:
@@ -105,14 +110,17 @@ def _seed_spread(rows: Sequence[Row], primary: str) -> list[Column]:
 def _stars(findings: Findings) -> list[str]:
     """What a star means: against which baseline, in which metric, adjusted over how many comparisons."""
     told = {
-        f"{STAR} differs from {one.b.label} in {TITLES[one.result.metric]}: p < {SIGNIFICANT} in the paired "
-        f"t-test over folds with the Nadeau-Bengio correction, Holm-adjusted over the {one.declared} "
-        f"comparisons that the analysis {one.family} declares"
+        f"{STAR} differs from {one.b.label} in {TITLES[one.result.metric]}: p < {SIGNIFICANT} both in the "
+        f"paired bootstrap and in the paired t-test over folds with the Nadeau-Bengio correction, each "
+        f"Holm-adjusted over the {one.declared} comparisons that the analysis {one.family} declares"
         for one in starred(findings.compared)
     }
-    declared = [one for one in findings.compared if one.family is not None]
-    if declared and not told:
-        return ["No row differs from its declared baseline after Holm's adjustment (see the comparisons)."]
+    tested = [one for one in findings.compared if one.p_holm is not None]
+    if tested and not told:
+        return [
+            "No difference from a declared baseline was shown after Holm's adjustment, which does not show "
+            "that there is none (see the comparisons)."
+        ]
     return sorted(told)
 
 
@@ -120,10 +128,10 @@ def _units(findings: Findings) -> list[str]:
     found = [row.intervals[findings.primary] for row in findings.rows if findings.primary in row.intervals]
     if not found:
         return []
-    words = {"patient": "patients", "image": "images (no patient is known)"}
-    units = sorted({words.get(one.unit, "patients, and images of unknown patients,") for one in found})
+    words = {"image": "images (no group is known)", "group or image": "groups, and images of unknown groups,"}
+    units = sorted({words.get(one.unit, in_words(one.unit)) for one in found})
     fewest = min(one.fewest for one in found)
     return [
         f"Intervals: bootstrap over {' or '.join(units)} within each fold, {found[0].draws} draws; "
-        f"the smallest fold has {fewest} to draw from."
+        f"the smallest fold has {fewest} to draw from. Groups in several folds are drawn once for all."
     ]

@@ -13,6 +13,7 @@ class Cell:
     text: str
     bold: bool = False
     raised: tuple[str, ...] = ()  # signs behind it: `*`, letters of notes
+    key: str = ""  # of what the ledger of numbers has of its row
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mk11.files import replacing
 from mk11.report.findings import Findings
+from mk11.report.names import Names
 from mk11.report.published import Source
 from mk11.report.tables.calibration import calibration_table
 from mk11.report.tables.classes import class_tables, group_tables
@@ -51,12 +53,15 @@ def all_tables(
 
 
 def write_tables(
-    findings: Findings, out: Path, published: Sequence[Source], *, as_published: bool
+    findings: Findings, out: Path, published: Sequence[Source], *, as_published: bool, names: Names
 ) -> dict[str, list[Table]]:
     """Write `<name>.md`, `.tex` and `.csv` into a folder; returns the tables.
 
-    Tables of an earlier report that this one does not have are removed, so that none looks like part of it.
+    Images, groups and folders are called what `names` calls them. Tables of an earlier report that this one
+    does not have are removed, so that none looks like part of it.
     """
+    refused = [names.sentence(sentence) for sentence in findings.refused]
+    findings = replace(findings, refused=refused)
     tables = all_tables(findings, published, as_published=as_published)
     records = _records(findings, published)
     for name in ("comparisons", "calibration", "final"):
@@ -67,7 +72,7 @@ def write_tables(
         _write(out / f"{name}.tex", as_latex(found))
         if name in records:
             _write(out / f"{name}.csv", as_csv(records[name]))
-    _write(out / "runs.csv", as_csv(run_records(findings)))
+    _write(out / "runs.csv", as_csv(run_records(findings, names)))
     return tables
 
 

@@ -21,9 +21,9 @@ from mk11.files import read_json
 from mk11.metrics.final import OVERALL
 from mk11.runs.folder import RunFolder
 from mk11.runs.pseudonyms import Pseudonyms
+from mk11.runs.shapes import CLASS_MEASURES
 
 SPLITS = ("val", "test")
-MEASURES = ("precision", "recall", "f1", "pr_auc")
 
 
 def history_rows(folder: RunFolder) -> Iterator[tuple[int, dict[str, float]]]:
@@ -43,11 +43,11 @@ def summary(metrics: Mapping[str, Any]) -> dict[str, float | int | str]:
 def per_class_table(metrics: Mapping[str, Any]) -> tuple[list[str | int], list[Any]]:
     """Columns and rows: a row for each split and class."""
     rows = [
-        [split, name, values["support"], *(values[measure] for measure in MEASURES)]
+        [split, name, values["support"], *(values[measure] for measure in CLASS_MEASURES)]
         for split in SPLITS
         for name, values in metrics[split]["per_class"].items()
     ]
-    return ["split", "class", "images", *MEASURES], rows
+    return ["split", "class", "images", *CLASS_MEASURES], rows
 
 
 def confusion_counts(predictions: pd.DataFrame, classes: Sequence[str]) -> Int[np.ndarray, "classes classes"]:

@@ -17,13 +17,18 @@ def draw_fold(
     labels=None,
     train_images=240,
     known=1.0,
+    torn=False,
     network=0,
 ):
-    """One fold of drawn predictions. Images depend on the fold alone, scores on the network as well."""
+    """One fold of drawn predictions. Images depend on the fold alone, scores on the network as well.
+
+    Each fold has patients of its own, but under `torn`.
+    """
     of_images = np.random.default_rng([fold, images, patients])
     truth = of_images.choice(labels or range(len(CLASSES)), images)
     patient = of_images.integers(patients, size=images) if patients else np.zeros(images, int)
-    groups = np.array([f"P{p}" if patients else "" for p in patient])
+    prefix = "P" if torn or fold == 0 else f"F{fold}P"
+    groups = np.array([f"{prefix}{p}" if patients else "" for p in patient])
     groups[of_images.random(images) >= known] = ""
     ease = of_images.normal(0, 1, patients or 1)[patient]
     scores = []

@@ -7,7 +7,7 @@ from scipy import stats
 from mk11.errors import UserError
 from mk11.evaluation.statistics import bootstrap
 from mk11.evaluation.statistics.bootstrap import METRICS, interval
-from mk11.evaluation.statistics.patients import clusters, draw_weights
+from mk11.evaluation.statistics.patients import clusters, draw_weights, torn
 from mk11.evaluation.statistics.sets import FoldPredictions
 from mk11.metrics.final import OVERALL, classification_metrics
 
@@ -102,7 +102,7 @@ def test_the_interval_over_patients_covers_about_as_often_as_it_says():
 
 
 def test_the_unit_is_told(drawn_folds):
-    for known, patients, unit in ((1.0, 6, "patient"), (0.0, 6, "image"), (0.5, 6, "patient or image")):
+    for known, patients, unit in ((1.0, 6, "group"), (0.0, 6, "image"), (0.5, 6, "group or image")):
         folds = drawn_folds(2, known=known, patients=patients)
         assert interval(folds, "accuracy", draws=5, seed=0, level=0.95).unit == unit
 
@@ -130,7 +130,7 @@ def test_a_class_missing_from_a_draw_is_left_out_and_counted(drawn):
 def test_a_draw_of_one_class_has_no_auroc_and_its_fold_is_left_out(drawn):
     fold = drawn(images=20, patients=2, labels=[0, 1])
     fold = replace(fold, labels=(fold.groups == "P1").astype(int))  # each patient has a class of its own
-    of_both = np.array([f"P{number // 4}" for number in range(20)])
+    of_both = np.array([f"Q{number // 4}" for number in range(20)])
     other = replace(drawn(1, images=20), groups=of_both, labels=np.arange(20) % 2)
     alone = interval([fold], "auroc_macro", draws=300, seed=0, level=0.95)
     assert 100 < alone.draws < 200  # half of the draws are of one patient twice
@@ -156,7 +156,9 @@ def test_what_cannot_be_bootstrapped_is_refused(drawn):
     options = {"draws": 5, "seed": 0, "level": 0.95}
     with pytest.raises(UserError, match="at least one finished fold"):
         interval([], "accuracy", **options)
-    with pytest.raises(UserError, match="at least 2 patients in each fold, but fold 3 of network 0"):
+    with pytest.raises(
+        UserError, match="at least 2 groups \\(patients\\) in each fold, but fold 3 of network 0"
+    ):
         interval([drawn(0), drawn(3, patients=1)], "accuracy", **options)
     with pytest.raises(UserError, match="recall:d must be defined in at least one fold"):
         interval([drawn(labels=[0, 1])], "recall:d", **options)
@@ -171,6 +173,66 @@ def test_what_cannot_be_bootstrapped_is_refused(drawn):
         UserError, match="auroc_macro must be defined in at least one draw, but is in none of 1"
     ):
         interval([apart], "auroc_macro", draws=1, seed=seed, level=0.95)
+
+
+def slow_torn_draws(folds, metric, *, draws, seed):
+    """Patients drawn once over all folds, arrays of repeated images, metrics by scikit-learn."""
+    together = clusters(np.concatenate([fold.groups for fold in folds]))
+    weights = draw_weights(together, draws=draws, generator=np.random.default_rng([seed, 0]))
+    parts = np.split(weights, np.cumsum([len(fold.groups) for fold in folds])[:-1])
+    return [
+        np.mean([really_drawn(fold, part[:, draw])[metric] for fold, part in zip(folds, parts, strict=True)])
+        for draw in range(draws)
+    ]
+
+
+def test_patients_in_several_folds_are_drawn_once_for_all_of_them(drawn_folds):
+    folds = drawn_folds(3, torn=True, patients=8)
+    found = interval(folds, "accuracy", draws=30, seed=2, level=0.9)
+    expected = np.quantile(slow_torn_draws(folds, "accuracy", draws=30, seed=2), [0.05, 0.95])
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
+    assert (found.units, found.fewest) == (8, 8)
+
+
+def test_folds_that_tear_patients_apart_have_wider_intervals_than_as_many_patients_of_their_own():
+    """20 patients whose ease is the same in all of five folds: five folds do not make 100 of them."""
+    ease = np.random.default_rng(0).beta(2, 2, 20)
+    patients = np.repeat(np.arange(20), 4)
+    widths = []
+    for apart in (True, False):
+        folds = []
+        for fold in range(5):
+            right = np.random.default_rng([fold, 1]).random(80) < ease[patients]
+            folds.append(
+                FoldPredictions(
+                    fold=fold,
+                    seeds=(0,),
+                    probabilities=np.where(right[:, None], [[0.9, 0.1]], [[0.1, 0.9]]).astype(np.float32)[
+                        None
+                    ],
+                    labels=np.zeros(80, int),
+                    groups=np.array([f"P{p}" if apart else f"F{fold}P{p}" for p in patients]),
+                    ids=np.array([f"{fold}/{image}" for image in range(80)]),
+                    classes=("a", "b"),
+                    train_images=320,
+                )
+            )
+        found = interval(folds, "accuracy", draws=1000, seed=0, level=0.95)
+        assert found.units == (20 if apart else 100)
+        widths.append(found.high - found.low)
+    assert widths[0] > 1.6 * widths[1]
+
+
+def test_one_patient_torn_apart_is_counted_once(drawn_folds):
+    folds = drawn_folds(2, patients=6)
+    folds[1] = replace(folds[1], groups=np.where(folds[1].groups == "F1P3", "P3", folds[1].groups))
+    assert interval(folds, "accuracy", draws=5, seed=0, level=0.95).units == 11
+
+
+def test_images_of_unknown_patients_tear_nothing_apart(drawn_folds):
+    assert not torn(drawn_folds(3, patients=0))
+    assert torn(drawn_folds(3, torn=True))
+    assert not torn(drawn_folds(3))
 
 
 def spread(fold, seed):

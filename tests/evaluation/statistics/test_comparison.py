@@ -157,7 +157,7 @@ CHANGES = {
     "images of the same name differ in content": lambda f: replace(f, contents=np.roll(f.contents, 1)),
     "the order of the images differs": shuffled,
     "the labels of 60 images differ, such as 1/0000.png": lambda f: replace(f, labels=(f.labels + 1) % 4),
-    "the images' patients differ": lambda f: replace(f, groups=np.roll(f.groups, 1)),
+    "the images' groups differ": lambda f: replace(f, groups=np.roll(f.groups, 1)),
     r"the classes differ \(d, e\)": lambda f: replace(f, classes=("a", "b", "c", "e")),
     r"the classes differ \(in their order\)": lambda f: replace(f, classes=("b", "a", "c", "d")),
 }

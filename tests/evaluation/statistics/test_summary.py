@@ -6,12 +6,10 @@ from run_folders import Cells, write_run, write_runs
 
 from mk11.evaluation.statistics.summary import (
     class_groups,
-    metrics_of_folds,
     over_folds,
     summarise,
     summarise_classes,
     summarise_groups,
-    summarise_published,
 )
 from mk11.runs.configurations import group_runs
 from mk11.runs.ledger import find_runs
@@ -94,13 +92,17 @@ def configuration(tmp_path_factory):
     return found
 
 
+def metrics_of_folds(configuration, split):
+    return {(run.fold, run.seed): run.metrics[split] for run in configuration.runs if run.fold != "final"}
+
+
 def stored(configuration, read):
     """Mean over seeds by fold, then over the numbered folds, straight from the files."""
     by_fold = [[read(run.metrics) for run in configuration.runs if run.fold == fold] for fold in range(5)]
     return [np.mean(values) for values in by_fold]
 
 
-def test_summaries_of_run_folders_leave_out_the_final_run(configuration):
+def test_summaries_of_run_folders(configuration):
     found = summarise(metrics_of_folds(configuration, split="test"))
     folds = stored(configuration, lambda metrics: metrics["test"]["pr_auc"])
     assert found["pr_auc"].mean == pytest.approx(np.mean(folds))
@@ -136,9 +138,3 @@ def test_a_class_without_a_value_is_left_out_of_its_group_and_counted():
     }
     found = summarise_groups(metrics, {"tail": ["a", "b"]})["tail"]["f1"]
     assert (found.mean, found.folds, found.undefined) == (0.5, 1, 3)
-
-
-def test_the_published_way_takes_each_metric_at_its_own_best_validation_epoch(configuration):
-    found = summarise_published(configuration)
-    folds = stored(configuration, lambda metrics: metrics["best_validation"]["f1_macro"]["value"])
-    assert found["f1_macro"].mean == pytest.approx(np.mean(folds))

@@ -41,6 +41,14 @@ def test_members_of_the_groups_are_told(findings):
     assert "medium: granular, naked" in table.notes
 
 
+def test_what_the_groups_are_cut_by_is_told(findings, tmp_path, found_in):
+    assert "by their number of training images;" in group_tables(findings)[0].notes[0]
+    write_runs(tmp_path, models={"a": 1.0}, folds=range(2))
+    (table,) = group_tables(found_in(tmp_path, cache=tmp_path / "c.json", intervals=False))
+    assert "by their number of test images;" in table.notes[0]
+    assert table.notes[1].startswith("Test images stand for training images")
+
+
 def test_figures_that_print_alike_are_both_best(findings):
     values = {findings.rows[0].configuration.key: 0.700011, findings.rows[1].configuration.key: 0.700049}
     assert best_of(findings.rows, lambda row: values[row.configuration.key]) == set(values)

@@ -79,15 +79,20 @@ def test_rows_on_other_data_stand_in_parts_of_their_own(tmp_path, found_in):
     assert bold_rows(table) == {"mk11/a"}
 
 
-@pytest.mark.parametrize(("p_holm", "star"), [(0.04, ("*",)), (0.06, ())])
-def test_a_star_is_a_declared_difference_after_adjustment(findings, p_holm, star):
-    compared = [replace(findings.compared[0], p_holm=p_holm)]
+@pytest.mark.parametrize(
+    ("p_holm", "p_bootstrap", "star"),
+    [(0.04, 0.04, ("*",)), (0.06, 0.04, ()), (0.04, 0.06, ()), (None, 0.04, ())],
+)
+def test_a_star_is_a_declared_difference_after_adjustment_in_both_tests(findings, p_holm, p_bootstrap, star):
+    compared = [replace(findings.compared[0], p_holm=p_holm, p_holm_bootstrap=p_bootstrap)]
     table = summary_table(replace(findings, compared=compared), (), as_published=False)
     row = dict(zip(table.columns, rows_of(table)["mk11/convnext"], strict=True))
     assert row["F1, macro"].raised == star
     assert row["Accuracy"].raised == ()
     told = [note for note in table.notes if note.startswith("* differs from mk11/vit in F1, macro: p < 0.05")]
     assert bool(told) == bool(star)
+    not_shown = [note for note in table.notes if note.startswith("No difference from a declared baseline")]
+    assert bool(not_shown) == (not star and p_holm is not None)
 
 
 def test_a_comparison_that_was_not_declared_gives_no_star(findings):
@@ -99,11 +104,14 @@ def test_a_comparison_that_was_not_declared_gives_no_star(findings):
 def test_intervals_stand_in_a_column_that_tells_what_was_resampled(findings, tmp_path, found_in):
     table = summary_table(findings, (), as_published=False)
     assert "F1, macro, 95% interval" in table.columns
-    assert any("bootstrap over patients" in note and "3 to draw from" in note for note in table.notes)
+    assert any(
+        "bootstrap over groups (patients, slides or fields)" in note and "3 to draw from" in note
+        for note in table.notes
+    )
     write_runs(tmp_path, models={"a": 1.0}, folds=range(2), cells=Cells(patients=0))
     found = found_in(tmp_path, cache=tmp_path / "c.json", draws=50)
     unknown = summary_table(found, (), as_published=False)
-    assert any("bootstrap over images (no patient is known)" in note for note in unknown.notes)
+    assert any("bootstrap over images (no group is known)" in note for note in unknown.notes)
 
 
 def test_best_validation_epochs_stand_beside_test_figures_and_are_never_bold(findings):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from mk11.compare import METRIC
 from mk11.errors import UserError
+from mk11.runs.analysis import DEFAULT_PRIMARY
 from mk11.terminal import console_of
 
 DEFAULT = Path("runs")
@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--runs", type=Path, action="append", metavar="RUNS", help="where names are looked up (runs)"
     )
-    parser.add_argument("--metric", help=f"to compare (default: the declared primary one, or {METRIC})")
+    parser.add_argument(
+        "--metric", help=f"to compare (default: the declared primary one, or {DEFAULT_PRIMARY})"
+    )
     parser.add_argument("--draws", type=int, default=DRAWS, help=f"of the bootstrap (default {DRAWS})")
     parser.add_argument("--all", action="store_true", help="every image that flipped, not the first 20")
     options = parser.parse_args(arguments)
@@ -57,7 +59,7 @@ def show(options: argparse.Namespace) -> None:
 
     pair = sides((options.a, options.b), options.runs or [DEFAULT])
     a, b = pair
-    metric = options.metric or primary_of(pair) or METRIC
+    metric = options.metric or primary_of(pair) or DEFAULT_PRIMARY
     result = compare(a.folds, b.folds, metric=metric, draws=options.draws, seed=SEED, level=LEVEL)
     summaries = [side.summary(metric) for side in pair]
     console = console_of()

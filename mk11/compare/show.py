@@ -7,13 +7,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mk11.compare.marks import marks_of
 from mk11.compare.sentences import cautions, conclusion, declaration
 from mk11.compare.sides import Declared, Side
 from mk11.compare.words import mean, p_value, percent, resampled, several, signed, span
 from mk11.evaluation.statistics.comparison import ALPHA, POWER, Comparison
 from mk11.evaluation.statistics.summary import FoldSummary
 from mk11.runs.labels import differing
+from mk11.runs.marks import marks_of
 from mk11.terminal import plain
 
 

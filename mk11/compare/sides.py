@@ -6,11 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mk11.compare import METRIC
 from mk11.errors import UserError
 from mk11.evaluation.statistics.sets import FoldPredictions, load_final, load_folds
 from mk11.evaluation.statistics.summary import FoldSummary, over_folds
-from mk11.runs.analysis import Pair, declared_pairs
+from mk11.runs.analysis import DEFAULT_PRIMARY, Pair, declared_pairs
 from mk11.runs.configurations import Configuration, find_configuration, group_runs
 from mk11.runs.ledger import Run, find_runs
 
@@ -98,7 +97,7 @@ def primary_of(pair: Sequence[Side]) -> str | None:
 def declaration_of(pair: Sequence[Side], *, metric: str) -> Declared | None:
     """The declared analysis that compares the one with the other, if it can be by this metric."""
     found = [
-        Declared(str(side.analysis.get("name")), str(side.analysis.get("primary") or METRIC))
+        Declared(str(side.analysis.get("name")), str(side.analysis.get("primary") or DEFAULT_PRIMARY))
         for side in pair
         if any(_is_pair(names, pair) for names in declared_pairs(side.analysis))
     ]

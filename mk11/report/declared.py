@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mk11.errors import UserError
-from mk11.runs.analysis import Pair, declared_pairs
+from mk11.runs.analysis import DEFAULT_PRIMARY, Pair, analysis_of, declared_pairs
 from mk11.runs.configurations import Configuration
-
-DEFAULT_PRIMARY = "f1_macro"
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,6 @@ def primary_metric(configurations: Sequence[Configuration]) -> tuple[str, list[s
     return DEFAULT_PRIMARY, [
         f"runs declare several primary metrics ({names}): {DEFAULT_PRIMARY} stands for them"
     ]
-
-
-def analysis_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The declared analysis of a run's config; empty in old ones."""
-    found = config.get("analysis")
-    return found if isinstance(found, Mapping) else {}
 
 
 def _family(analysis: Mapping[str, Any]) -> Family:

@@ -15,9 +15,9 @@ from mk11.evaluation.statistics.summary import (
 from mk11.metrics.final import OVERALL
 from mk11.report.class_sizes import ClassSizes, class_sizes, tested_images
 from mk11.report.findings import Row
-from mk11.report.marks import final_marks_of, marks_of
 from mk11.runs.configurations import Configuration
 from mk11.runs.ledger import FINAL, Run
+from mk11.runs.marks import final_marks_of, marks_of
 from mk11.runs.states import State, data_state
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from mk11.errors import UserError
 
+DEFAULT_PRIMARY = "f1_macro"  # where runs declare none, or several
 Pair = tuple[str, str]  # a row, and the row that it is compared with
 
 
@@ -27,3 +28,9 @@ def _pair(entry: object, baseline: object) -> Pair:
     if baseline is None:
         raise UserError(f"analysis.baseline must name the row that {entry} is compared with, but is null")
     return entry, str(baseline)
+
+
+def analysis_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The declared analysis of a run's config; empty in old ones."""
+    found = config.get("analysis")
+    return found if isinstance(found, Mapping) else {}

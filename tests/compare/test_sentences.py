@@ -2,12 +2,12 @@ import pytest
 from comparison_words import CELLS, FEW
 from run_folders import Cells, write_run
 
-from mk11.compare.marks import marks_of
 from mk11.compare.sentences import conclusion
 from mk11.evaluation.statistics.bootstrap import Interval
 from mk11.evaluation.statistics.comparison import ALPHA, Comparison
 from mk11.evaluation.statistics.verdict import verdict
 from mk11.runs.ledger import read_run
+from mk11.runs.marks import marks_of
 
 
 def test_the_declared_primary_metric_is_the_default(tmp_path, compare):

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mk11.report.marks import data_marks
 from mk11.report.names import Names
 from mk11.report.page.environment import Environment, environment, environments
 from mk11.report.page.runs import STATUS, RunGroup, moment, run_anchor
 from mk11.report.tables.words import NONE
 from mk11.runs.ledger import Run
+from mk11.runs.marks import data_marks
 
 LONGEST_ERROR = 4000  # characters, from the end
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mk11.report.findings import MEASURES, Findings
-from mk11.report.marks import data_marks
 from mk11.report.names import Names
 from mk11.runs.configurations import settings_of
 from mk11.runs.labels import differing
 from mk11.runs.ledger import Run
+from mk11.runs.marks import data_marks
 
 RECORD = (
     "stage", "experiment", "model", "fold", "seed", "identity", "precision", "commit", "device", "started",

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from mk11.report.declared import analysis_of
+from mk11.runs.analysis import analysis_of
 from mk11.runs.ledger import FINAL, Run
 
 TUNED = "tuned on the same folds"
@@ -12,14 +12,15 @@ TUNED = "tuned on the same folds"
 def marks_of(runs: Sequence[Run]) -> list[str]:
     """One sentence for each thing that is not clean, with the folds it holds for; ids of images stay out.
 
-    Tuning is of all of them, whichever runs say so: the choice was made by looking at the folds together.
+    Tuning is of all of them, whichever runs say so: the choice was made by looking at the folds together. The
+    images locked away, on which `fold=final` tests, took no part in it.
     """
     told: dict[str, set[str]] = defaultdict(set)
     for run in runs:
         for sentence in data_marks(run.record["data"].get("marks") or {}):
             told[sentence].add(str(run.fold))
     every = {str(run.fold) for run in runs}
-    tuned = dict.fromkeys(sentence for run in runs for sentence in _tuned(run))
+    tuned = dict.fromkeys(sentence for run in runs if run.fold != FINAL for sentence in _tuned(run))
     return [
         *(
             sentence if folds == every else f"{sentence} ({_folds(folds)})"

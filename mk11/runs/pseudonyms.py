@@ -40,8 +40,8 @@ class Pseudonyms:
         return cls(given.encode())
 
     def patient(self, group: str) -> str:
-        """`patient-1a2b3c4d`; an unknown patient, "", stays unknown."""
-        return f"patient-{self._digest('patient', group)[:PATIENT_DIGITS]}" if group else ""
+        """`group-1a2b3c4d`; an unknown patient, "", stays unknown."""
+        return f"group-{self._digest('patient', group)[:PATIENT_DIGITS]}" if group else ""
 
     def image(self, name: str) -> str:
         """`image-` and sixteen hex digits."""

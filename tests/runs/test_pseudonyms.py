@@ -19,7 +19,7 @@ def config_folder(monkeypatch, tmp_path):
 def test_a_name_is_the_same_every_time_and_shows_nothing_of_the_real_one():
     first, second = Pseudonyms.load(), Pseudonyms.load()
     assert first.patient("Mustermann") == second.patient("Mustermann")
-    assert re.fullmatch(r"patient-[0-9a-f]{8}", first.patient("Mustermann"))
+    assert re.fullmatch(r"group-[0-9a-f]{8}", first.patient("Mustermann"))
     assert re.fullmatch(r"image-[0-9a-f]{16}", first.image("Mustermann/cell 1.png"))
 
 
@@ -61,7 +61,7 @@ def test_another_key_gives_other_names(monkeypatch):
 
 def test_the_name_is_the_published_keyed_hash():
     # printf 'patient\0P1' | openssl dgst -sha256 -hmac 0123456789abcdef
-    assert Pseudonyms(b"0123456789abcdef").patient("P1") == "patient-db1a0b1c"
+    assert Pseudonyms(b"0123456789abcdef").patient("P1") == "group-db1a0b1c"
 
 
 def test_the_key_does_not_show_in_a_traceback():

@@ -33,7 +33,7 @@ def test_names_of_patients_and_images_are_pseudonyms_unless_asked_for(tmp_path):
     assert str(tmp_path) in told[True]
     for real in (".png", ">P0", str(tmp_path)):
         assert real not in told[False]
-    assert "patient-" in told[False]
+    assert "group-" in told[False]
     assert "image-" in told[False]
 
 

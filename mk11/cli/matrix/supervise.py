@@ -130,8 +130,12 @@ def is_supervised() -> bool:
 
 
 def hold_lifeline() -> None:
-    """In a supervised process: end it in good order when its supervisor is gone."""
+    """In a supervised process: end it in good order when its supervisor is gone, or asks for it.
+
+    SIGINT is how it asks; a command begun in the background (`nohup ... &`) hands down that it be ignored.
+    """
     if is_supervised():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         threading.Thread(target=_until_cut, name="lifeline", daemon=True).start()
 
 

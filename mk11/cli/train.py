@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from mk11.cli.job import Job, job_of
-from mk11.cli.matrix.cells import is_finished
+from mk11.cli.matrix.cells import is_finished, remember_search
 from mk11.cli.matrix.run import cross_validate, in_multirun, run_cell
 from mk11.cli.matrix.supervise import hold_lifeline
 from mk11.cli.plan import print_plan
@@ -59,7 +59,7 @@ def _train(cfg: DictConfig) -> float | None:
         return None
     with job.folder.locked():
         if _finished(job):
-            job.folder.update({"tuned": job.config["analysis"]["tuned"] or job.folder.read().get("tuned")})
+            remember_search(job)
             report_to_agent(logger=job.config["logger"], folder=job.folder.path)
         else:
             run(job)

@@ -192,11 +192,13 @@ def is_finished(job: Job) -> bool:
 
 
 def remember_search(job: Job) -> None:
-    """Note on a finished run that a search has met it since: its tables must say that it was tuned."""
+    """Note on a finished run that a search has met it since: its tables must say that it was tuned.
+
+    The caller holds the folder, or nobody writes a finished one.
+    """
     search = job.config["analysis"]["tuned"]
     if search is not None and job.folder.read().get("tuned") != search:
-        with job.folder.locked():
-            job.folder.update({"tuned": search})
+        job.folder.update({"tuned": search})
 
 
 def stored_value(job: Job) -> float:

@@ -10,8 +10,8 @@ quickstart: $(VENV)/.core  ## train on drawn cells and report: two minutes on tw
 	$(BIN)/python train.py experiment=quickstart
 	$(BIN)/python -m mk11.report runs --title "Quick start"
 
-test: $(READY)  ## all tests
-	$(BIN)/python -m pytest
+test: $(READY)  ## all tests, on two cores; one thread each, or the threads of several processes wait for one another
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(READY)  ## format, lint, types, import direction
 	$(BIN)/ruff format --check .

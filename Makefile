@@ -4,14 +4,22 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.installed
 
-.PHONY: quickstart test check format
+.PHONY: quickstart test test-long test-all check format
 
 quickstart: $(VENV)/.core  ## train on drawn cells and report: two minutes on two cores after the install
 	$(BIN)/python train.py experiment=quickstart
 	$(BIN)/python -m mk11.report runs --title "Quick start"
 
-test: $(READY)  ## all tests, on two cores; one thread each, or the threads of several processes wait for one another
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+# One thread each, or the threads of several processes wait for one another.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test: $(READY)  ## all tests but the long ones, on two cores
+	$(PYTEST) -m "not long"
+
+test-long: $(READY)  ## whole matrices, kills and resumes in many processes
+	$(PYTEST) -m long
+
+test-all: test test-long
 
 check: $(READY)  ## format, lint, types, import direction
 	$(BIN)/ruff format --check .

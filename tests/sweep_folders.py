@@ -17,7 +17,7 @@ def commands(out):
 
 
 def sweep_of(
-    runs, *arguments, cells, records=(), when="2026-03-01_10-00-00", host="elsewhere", pid=1, age=3600
+    runs, *arguments, cells, records=(), when="2026-03-01_10-00-00-123456", host="elsewhere", pid=1, age=3600
 ):
     """What a multirun leaves: the planned cells and the records of some of them."""
     folder = MatrixFolder(runs / "sweeps" / when)

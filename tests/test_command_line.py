@@ -74,6 +74,7 @@ def test_the_embedded_drawn_cells_train_from_nothing(tmp_path, monkeypatch):
     assert "Warning" not in err, err
 
 
+@pytest.mark.long
 @pytest.mark.shared
 def test_real_cells_train_with_their_fields_kept_whole(shared, tmp_path):
     cells = tmp_path / "chula"
@@ -89,6 +90,7 @@ def test_real_cells_train_with_their_fields_kept_whole(shared, tmp_path):
     assert "" not in groups["test"]
 
 
+@pytest.mark.long
 def test_killed_in_epoch_3_of_6_and_started_again_the_result_is_the_same(overrides, tmp_path):
     command = overrides(
         "epochs=6",
@@ -126,6 +128,7 @@ def test_killed_in_epoch_3_of_6_and_started_again_the_result_is_the_same(overrid
     pd.testing.assert_frame_equal(*histories, check_exact=True)
 
 
+@pytest.mark.long
 def test_two_processes_with_the_same_global_batch_give_the_result_of_one(overrides, tmp_path):
     command = overrides("imbalance=balanced_sampler", "logger=tensorboard")
     found = []
@@ -179,6 +182,7 @@ def test_a_mistake_ends_with_status_2_and_one_sentence(overrides):
     assert err.strip() == "error: fold must be one of 0, 1, 2, but is 7"
 
 
+@pytest.mark.long
 def test_offline_wandb_keeps_its_id_in_the_run_folder(overrides, tmp_path):
     code, _, err = run(
         *overrides("logger=wandb", "logger.wandb.mode=offline", "epochs=1", f"runs={tmp_path}")

@@ -13,6 +13,14 @@ import wandb
 ENTITY, PROJECT = "lab", "mk11"
 
 
+def tear_down():
+    """End W&B's service after the status threads of finished runs, which may ask it and raise (0.31)."""
+    for thread in threading.enumerate():
+        if thread.name == "NetStatThr":
+            thread.join(timeout=10)
+    wandb.teardown()
+
+
 @contextmanager
 def without_account(home):
     """A user without an account or settings, whose pseudonyms have a key of their own."""
@@ -26,7 +34,7 @@ def without_account(home):
         try:
             yield patch
         finally:
-            wandb.teardown()  # W&B keeps its settings for the process: each test starts without them
+            tear_down()  # W&B keeps its settings for the process: each test starts without them
             for name in set(os.environ) - before:
                 os.environ.pop(name)
 
@@ -41,7 +49,7 @@ def serving(home):
         try:
             yield stub
         finally:
-            wandb.teardown()
+            tear_down()
             stub.die()
 
 

@@ -57,7 +57,8 @@ class Sweep:
     def started(self) -> str:
         """When, by its folder's name."""
         try:
-            return datetime.strptime(self.folder.name, "%Y-%m-%d_%H-%M-%S").strftime("%Y-%m-%d %H:%M")
+            # The name ends in microseconds, or in nothing for folders of earlier days.
+            return datetime.strptime(self.folder.name[:19], "%Y-%m-%d_%H-%M-%S").strftime("%Y-%m-%d %H:%M")
         except ValueError:
             return self.folder.name
 

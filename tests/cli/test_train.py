@@ -113,7 +113,10 @@ def test_stale_redoes_only_what_another_commit_made(train_in_process, capsys):
     assert (job.folder.path / "previous").is_dir()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(name, marks=pytest.mark.long if name == "vgg_test" else ()) for name in FAMILIES],
+)
 def test_each_family_resumes_to_the_weights_of_an_uninterrupted_run(family, train_in_process):
     chosen = (
         f"model={family}",

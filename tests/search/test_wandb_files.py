@@ -121,6 +121,7 @@ def under_an_agent(server, command, values, tmp_path, name):
     return done
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_trial_of_one_fold_trains_under_the_agents_run_and_its_engine_goes_on(server, cells, tmp_path):
     told = read("hparams")
@@ -141,6 +142,7 @@ def test_a_trial_of_one_fold_trains_under_the_agents_run_and_its_engine_goes_on(
     assert second.config["optim.base_lr"]["value"] != first.config["optim.base_lr"]["value"]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_trial_of_all_folds_gives_its_mean_to_optuna_and_to_an_agent(server, cells, tmp_path, capsys):
     """Optuna trains two folds; the same trial under an agent finds them finished and reports their mean."""

@@ -69,6 +69,7 @@ def test_the_whole_chain_makes_exactly_the_draws_of_timm(cell, seed_all, states,
         assert states() == after
 
 
+@pytest.mark.long
 def test_the_whole_chain_survives_20000_draws(seed_all):
     """Pillow 13 raises in timm's own chain about once in 900 draws."""
     seed_all(0)

@@ -21,7 +21,7 @@ OPTIONS, ARGUMENT = r"\*?(?:\s*\[[^\]]*\])*", r"\s*\{[^{}]*\}"
 ARGUMENTS = re.compile(
     rf"\\(?:(?:{ONE}){OPTIONS}{ARGUMENT}|(?:{TWO}){OPTIONS}(?:{ARGUMENT}){{1,2}}|definecolor(?:{ARGUMENT}){{3}})"
 )
-UNITS = r"cm|mm|pt|em|ex|in|bp|pc|dd|cc|sp|mu|\\[a-zA-Z]*(?:width|height|sep|skip|size|stretch)"
+UNITS = r"cm|mm|pt|em|ex|bp|pc|dd|cc|sp|mu|\\[a-zA-Z]*(?:width|height|sep|skip|size|stretch)"
 DECIMAL = r"(?:\d+\.\d+|(?<!\d)\.\d+)"
 SIGN = r"(?:(?<![\w\d)\]}.-])(?:\$-\$|\$-|-|−|\\ensuremath\{-\}|\+))?"  # noqa: RUF001  the minus sign
 GAP = r"[\s${}~,;:!()%_^\\]*"  # between a mean, the sign and its spread: spaces, braces, \%, _{...}
@@ -35,7 +35,7 @@ SINGLE = re.compile(
 )
 IN_PER_CENT = re.compile(PER_CENT)
 NO_RESULT_AFTER = re.compile(
-    rf"\s*(?:\\,|~)?(?:{UNITS})(?![a-zA-Z])|\s*\$?\\(?:times|cdot)\s*10"
+    rf"\s*(?:\\,|~)?(?:{UNITS})(?![a-zA-Z])|(?:\\,)?in(?![a-zA-Z])|\s*\$?\\(?:times|cdot)\s*10"
     rf"|{PER_CENT}[\s~$}}-]*(?:[a-z]+[\s~-]+)?(?:interval|confidence|CIs?\b)"  # the level of an interval
 )
 NO_RESULT_BEFORE = re.compile(

@@ -25,6 +25,7 @@ def found(source):
         ("79\\%, 80\\,\\%, $81\\%$, $82$~\\%, 83 per cent", 
          [(1, str(n), None) for n in range(79, 84)]),
         ("\\textcolor{red}{79.23}", [(1, "79.23", None)]),
+        ("macro F1 was 61.30 in fold 0, 60.1~in fold 1", [(1, "61.30", None), (1, "60.1", None)]),
         ("p = 0.03, 50\\% of 0.4", [(1, "0.03", None), (1, "50", None), (1, "0.4", None)]),
     ],
 )  # fmt: skip
@@ -50,6 +51,7 @@ def test_results_are_found_with_their_lines(source, numbers):
         "lr 1.5e-4, $1.5 \\times 10^{-4}$, ViT-B/16, F1",
         "\\begin{verbatim}\n79.23\n\\end{verbatim}",
         "\\documentclass[11.5pt]{article} \\usepackage[margin=2.5cm]{geometry}",
+        "\\parbox[t]{1.5in}{x} a field 1.5\\,in wide",
     ],
 )
 def test_what_claims_no_result_is_not_counted(source):

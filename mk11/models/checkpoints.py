@@ -1,5 +1,8 @@
-"""Reading weight files: safetensors, timm state dicts, this project's checkpoints; no unsafe pickle."""
+"""Reading weight files: safetensors, timm state dicts, official and our own checkpoints; no unsafe pickle."""
 
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,47 +11,60 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from mk11.errors import UserError
+from mk11.models.encoder_file import is_safetensors, read_about
+from mk11.models.official import State, plain_names
 
-CONTAINERS = ("state_dict", "model")  # where Lightning, timm and the MAE family keep the tensors
-PREFIXES = ("network.", "module.", "_orig_mod.")  # left by our LightningModule, by DDP, by torch.compile
+CONTAINERS = ("state_dict", "model", "teacher")  # of Lightning and MoCo v3; timm and the MAE family; DINOv2
+HARMLESS: list[Any] = [argparse.Namespace]  # the MAE family's files hold their scripts' arguments
+PROVENANCE = "mk11"  # the entry in which our files say what they are
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The network's tensors in a file, under plain names; a UserError where it is not safe or holds none."""
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a weight file holds."""
+
+    state: State  # the tensors under the file's own names
+    beside: tuple[str, ...]  # further parts of the file: optimizer, scaler, ...
+    provenance: dict[str, Any]  # what a file of this project says of itself; empty for others
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """A file's tensors and what it says of itself; a UserError where it is not safe or holds no tensor."""
     contents = _read(path)
+    told = read_about(path) if is_safetensors(path) else _provenance(contents)
+    beside: tuple[str, ...] = ()
     for container in CONTAINERS:
-        inner = contents.get(container) if isinstance(contents, dict) else None
-        contents = inner if isinstance(inner, dict) else contents
+        if isinstance(contents, dict) and isinstance(contents.get(container), dict):
+            beside += _other_parts(contents, container)
+            contents = contents[container]
     state = _tensors(contents)
     if not state:
         raise UserError(f"model.weights must name a file of named tensors, but {path} holds none")
-    for prefix in PREFIXES:
-        state = _without_prefix(state, prefix)
-    return state
+    return Checkpoint(state=state, beside=beside, provenance=told)
+
+
+def read_state_dict(path: Path) -> State:
+    """The network's tensors in a file, under plain names; a UserError where it is not safe or holds none."""
+    return plain_names(read_checkpoint(path).state)
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
-    """What a checkpoint of this project says of itself (classes, model, images seen); empty for others."""
-    contents = _read(path)
-    told = contents.get("mk11") if isinstance(contents, dict) else None
-    return told if isinstance(told, dict) else {}
+    """What a file of this project says of itself (classes, model, images seen); empty for others."""
+    if path.is_file() and is_safetensors(path):
+        return read_about(path)
+    return _provenance(_read(path))
 
 
-def _read(path: Path) -> Any:  # noqa: ANN401  a pickle may hold anything; read_state_dict sorts it out
+def _read(path: Path) -> Any:  # noqa: ANN401  a pickle may hold anything; read_checkpoint sorts it out
     if not path.is_file():
         raise UserError(f"model.weights must be none, imagenet or a file, but there is no file {path}")
     try:
-        if _is_safetensors(path):
+        if is_safetensors(path):
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(HARMLESS):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise almost anything
         raise UserError(_why_unreadable(path, error)) from error
-
-
-def _is_safetensors(path: Path) -> bool:
-    """By content, since suffixes lie: eight bytes of header length, then the header's JSON."""
-    with path.open("rb") as file:
-        return file.read(9)[8:] == b"{"
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
@@ -63,12 +79,20 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     )
 
 
-def _tensors(contents: object) -> dict[str, Tensor]:
+def _provenance(contents: object) -> dict[str, Any]:
+    told = contents.get(PROVENANCE) if isinstance(contents, dict) else None
+    return told if isinstance(told, dict) else {}
+
+
+def _other_parts(contents: Mapping[str, Any], container: str) -> tuple[str, ...]:
+    """Names of what else has parts of its own: optimizer, scaler, args; not of numbers such as the epoch."""
+    return tuple(
+        str(name)
+        for name, part in contents.items()
+        if name not in (container, PROVENANCE) and isinstance(part, (dict, list, argparse.Namespace))
+    )
+
+
+def _tensors(contents: object) -> State:
     items = contents.items() if isinstance(contents, dict) else ()
     return {key: value for key, value in items if isinstance(key, str) and isinstance(value, Tensor)}
-
-
-def _without_prefix(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors under ``prefix`` alone, where there are any: the rest is not the network's."""
-    inside = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    return inside or state

@@ -4,7 +4,9 @@ The learning rate of a layer is ``lr * layer_decay ** (head - layer)``: the clas
 ``lr``, each layer below it at ``layer_decay`` times the one above (Clark et al. 2020; MAE, appendix A.1).
 Each group's ``lr`` is multiplied out here: timm's own groups carry an ``lr_scale`` that torch ignores.
 
-Layers are timm's: stem, stages and head of a convolutional network; stem, blocks and head of a ViT.
+Layers are timm's: stem, stages and head of a convolutional network; stem, blocks and head of a ViT. Those of
+ConvMAE and MixMIM are as published: ConvMAE's stem is all before its attention blocks; MixMIM's blocks are
+counted through its stages, and tokens are merged in the layer of the block that follows.
 """
 
 from collections.abc import Callable
@@ -16,7 +18,8 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 VGG_HEAD = 1000  # an ordinal above every VGG stage
-UNDECAYED_ENDINGS = ("token", "pos_embed", "relative_position_bias_table")
+BIAS_TABLE = "relative_position_bias_table"
+UNDECAYED_ENDINGS = ("token", "pos_embed", BIAS_TABLE)
 
 
 def layer_ids(network: nn.Module) -> dict[str, int]:
@@ -28,7 +31,7 @@ def layer_ids(network: nn.Module) -> dict[str, int]:
 def layer_names(network: nn.Module) -> list[str]:
     """Readable names of the layers, by depth: ``["stem", "stage 1", ..., "head"]``."""
     top = max(layer_ids(network).values())
-    kind = "block" if isinstance(network, VisionTransformer) else "stage"
+    kind = "block" if isinstance(network, VisionTransformer) or _is_ours(network) else "stage"
     first = (
         2 if isinstance(network, VGG) else 1
     )  # a VGG has no stem of its own: its first stage plays that part
@@ -36,15 +39,26 @@ def layer_names(network: nn.Module) -> list[str]:
 
 
 def parameter_groups(
-    network: nn.Module, *, lr: float, weight_decay: float, layer_decay: float
+    network: nn.Module, *, lr: float, weight_decay: float, layer_decay: float, reference: bool
 ) -> list[dict[str, Any]]:
     """One group per layer and kind of decay, from stem to head, each trainable parameter in exactly one.
 
-    Groups have ``params, lr, weight_decay, name, layer, lr_scale``. Norms, biases, tokens and position
-    embeddings are not decayed; their group's name ends in ``(no decay)``.
+    Groups have ``params, lr, weight_decay, name, layer, lr_scale``. Norms, biases, tokens and tables of
+    positions are not decayed; their group's name ends in ``(no decay)``.
+
+    Args:
+        network: A timm network.
+        lr: Learning rate of the head.
+        weight_decay: Of all that is decayed.
+        layer_decay: Learning rate of a layer relative to the one above it.
+        reference: Do as MixMIM's official fine-tuning: its final norm and head learn no faster than its last
+            block, and its relative position biases are decayed. For other networks there is no difference.
     """
     ids, names = layer_ids(network), layer_names(network)
-    undecayed = _undecayed(network)
+    as_mixmim = reference and _is_mixmim(network)
+    if as_mixmim:
+        ids = {name: min(layer, len(names) - 2) for name, layer in ids.items()}
+    undecayed = _undecayed(network, but=(BIAS_TABLE,) if as_mixmim else ())
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
@@ -84,11 +98,21 @@ def _vgg_stage(network: VGG) -> Callable[[str], int]:
     return stage
 
 
-def _undecayed(network: nn.Module) -> set[str]:
-    """Names of norms, biases, tokens and position embeddings."""
+def _undecayed(network: nn.Module, *, but: tuple[str, ...]) -> set[str]:
+    """Names of norms, biases, tokens and tables of positions, ``but`` for those with some endings."""
     declared = set(getattr(network, "no_weight_decay", set)())
-    return declared | {
+    usual = {
         name
         for name, parameter in network.named_parameters()
         if parameter.ndim <= 1 or name.endswith(UNDECAYED_ENDINGS)
     }
+    return {name for name in declared | usual if not name.endswith(but)}
+
+
+def _is_ours(network: nn.Module) -> bool:
+    return type(network).__module__.startswith("mk11.")
+
+
+def _is_mixmim(network: nn.Module) -> bool:
+    """By its name for the position table: this layer of the code knows no encoders."""
+    return _is_ours(network) and hasattr(network, "absolute_pos_embed")

@@ -1,17 +1,30 @@
+import argparse
 import io
+import os
 import pickle
 
 import pytest
 import torch
+from official_files import as_moco, as_training_script
 from safetensors.torch import save_file
 
 from mk11.errors import UserError
-from mk11.models.checkpoints import read_state_dict
+from mk11.models.checkpoints import read_checkpoint, read_provenance, read_state_dict
 
 
 class Innocent:
     def __reduce__(self):
         return (print, ("code in a pickle ran",))
+
+
+class Calls:
+    """A pickle of it calls a function on loading."""
+
+    def __init__(self, function, *arguments):
+        self.call = (function, arguments)
+
+    def __reduce__(self):
+        return self.call
 
 
 def half_of(contents):
@@ -67,3 +80,78 @@ def test_what_lies_beside_the_network_is_left_out(tmp_path):
     state = {"network.head.weight": torch.ones(2), "criterion.weight": torch.ones(5)}
     torch.save({"state_dict": state, "epoch": 1}, tmp_path / "last.ckpt")
     assert list(read_state_dict(tmp_path / "last.ckpt")) == ["head.weight"]
+
+
+STATE = {"layer.weight": torch.ones(3)}
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_training_scripts_checkpoint_loads_with_its_arguments_inside(legacy, tmp_path):
+    path = tmp_path / "checkpoint-799.pth"
+    torch.save(as_training_script(STATE), path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(pickle.UnpicklingError):  # what torch makes of it by itself
+        torch.load(path, weights_only=True)
+    file = read_checkpoint(path)
+    assert list(file.state) == ["layer.weight"]
+    assert torch.equal(file.state["layer.weight"], STATE["layer.weight"])
+    assert file.beside == ("optimizer", "scaler", "args")
+    assert file.provenance == {}
+
+
+def test_allowing_arguments_allows_them_here_alone(tmp_path):
+    torch.save(as_training_script(STATE), tmp_path / "checkpoint.pth")
+    read_checkpoint(tmp_path / "checkpoint.pth")
+    assert argparse.Namespace not in torch.serialization.get_safe_globals()
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("place", ["tensors", "arguments", "instead of arguments", "class of the arguments"])
+@pytest.mark.parametrize("function", [os.mkdir, eval, print])
+def test_a_malicious_pickle_is_refused_and_its_code_does_not_run(function, place, legacy, tmp_path, capsys):
+    mark = tmp_path / "ran"
+    told = f"__import__('os').mkdir({str(mark)!r})" if function is eval else str(mark)
+    bad, contents = Calls(function, told), as_training_script(dict(STATE))
+    if place == "tensors":
+        contents["model"]["layer.bias"] = bad
+    elif place == "arguments":
+        contents["args"].device = bad
+    else:
+        contents["args"] = bad if place == "instead of arguments" else Calls(type(bad), function, told)
+    path = tmp_path / "malicious.pth"
+    torch.save(contents, path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(UserError, match=r"must hold tensors only, but .* could run code on loading"):
+        read_checkpoint(path)
+    with pytest.raises(UserError, match="could run code on loading"):
+        read_provenance(path)
+    assert not mark.exists()
+    assert str(mark) not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        STATE,
+        {"model": STATE},
+        {"state_dict": STATE},
+        {"teacher": {f"backbone.{name}": tensor for name, tensor in STATE.items()}},
+        as_moco(STATE),
+        as_training_script(STATE),
+        {"state_dict": {f"network.{name}": tensor for name, tensor in STATE.items()}},
+        {"state_dict": {f"method.encoder.{name}": tensor for name, tensor in STATE.items()}},
+        {"model": {f"_orig_mod.{name}": tensor for name, tensor in STATE.items()}},
+    ],
+)
+def test_tensors_are_found_in_every_container(wrapped, tmp_path):
+    torch.save(wrapped, tmp_path / "weights.pth")
+    (name,) = read_state_dict(tmp_path / "weights.pth")
+    assert name.removeprefix("backbone.").removeprefix("encoder.") == "layer.weight"
+
+
+def test_a_checkpoint_of_ours_says_what_it_is(tmp_path):
+    told = {"classes": ["a", "b"], "trained_on": ["00"]}
+    torch.save({"state_dict": STATE, "mk11": told, "loops": {}, "epoch": 3}, tmp_path / "best.ckpt")
+    assert read_provenance(tmp_path / "best.ckpt") == told
+    assert read_checkpoint(tmp_path / "best.ckpt").provenance == told
+    assert read_checkpoint(tmp_path / "best.ckpt").beside == ("loops",)
+    save_file(STATE, tmp_path / "of_others.safetensors")
+    assert read_provenance(tmp_path / "of_others.safetensors") == {}

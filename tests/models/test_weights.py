@@ -84,7 +84,7 @@ def test_a_head_of_another_size_starts_fresh_and_is_listed(architecture, tmp_pat
     assert len(head) == 2
     assert {network.state_dict()[name].shape[0] for name in head} == {5}
     assert set(network.weights_report.matched) == set(network.state_dict()) - set(head)
-    assert "fresh head" in network.weights_report.sentence()
+    assert network.weights_report.sentence().endswith(f"fresh: {head[0].split('.')[0]}")
 
 
 @every_family
@@ -136,9 +136,10 @@ def test_a_deeper_network_is_not_taken_for_a_shallower_one(tmp_path):
 
 def test_a_decoder_beside_the_encoder_is_reported_and_no_more(tmp_path):
     state = create("test_vit").state_dict() | {"decoder_embed.weight": torch.zeros(3, 3)}
-    report = create("test_vit", weights=saved(state, tmp_path / "pretrained.pth")).weights_report
-    assert report.unexpected == ("decoder_embed.weight",)
-    assert "1 unexpected (decoder_embed.weight)" in report.sentence()
+    path = saved(state, tmp_path / "pretrained.pth")
+    report = load_weights(create("test_vit"), str(path), allow_partial=False)
+    assert (report.aside, report.unexpected) == (("decoder_embed.weight",), ())
+    assert "0 unexpected, 1 left aside (decoder_embed), fresh: nothing" in report.sentence()
 
 
 @pytest.mark.parametrize("size", [64, 96, 160])
@@ -152,6 +153,28 @@ def test_a_position_embedding_is_resized_to_the_image(size, tmp_path):
     expected = torch.cat([token, wanted.flatten(2).transpose(1, 2)], dim=1)
     assert torch.allclose(network.pos_embed, expected, atol=1e-6)
     assert logits_of(network, size).isfinite().all()
+
+
+class LikeVolo(nn.Module):
+    """timm's VOLO calls its layers what our checkpoints call the whole network."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3))
+        self.head = nn.Linear(3, 5)
+        self.pretrained_cfg = {"architecture": "like_volo"}
+
+    def get_classifier(self):
+        return self.head
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_a_network_whose_layers_are_called_like_a_wrapper_comes_back_too(wrapping, tmp_path):
+    trained, again = LikeVolo(), LikeVolo()
+    path = saved(WRAPPINGS[wrapping](trained.state_dict()), tmp_path / "weights.ckpt")
+    report = load_weights(again, str(path), allow_partial=False)
+    assert report.matched == tuple(trained.state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), trained.parameters(), strict=True))
 
 
 def test_the_authors_names_of_a_convnext_become_timms(tmp_path):

@@ -1,15 +1,14 @@
 import itertools
-import json
-from pathlib import Path
 
 import pytest
 import timm
 import torch
+from golden.recipe import Golden
 
 from mk11.optim.groups import layer_ids, layer_names, parameter_groups
 from mk11.optim.optimiser import adamw
 
-GOLDEN = Path(__file__).parents[3] / "shared" / "golden" / "mae_manifest.json"
+ARCHITECTURE = {"mae": "mae_vit", "convmae": "convmae", "mixmim": "mixmim"}
 FIVE = ["convnext_tiny", "vit_base_patch16_224", "vgg16", "efficientnet_b0", "resnet50"]
 SMALL = [
     "convnext_atto",
@@ -19,10 +18,16 @@ SMALL = [
     "vgg11_bn",
     "test_efficientnet",
     "test_resnet",
+    "mae_vit_tiny",
+    "convmae_tiny",
+    "mixmim_tiny",
+    "mocov3_vit_conv_tiny",
 ]
 FIRST_WEIGHT = {
     "convnext": "stem.0.weight",
-    "vit": "patch_embed.proj.weight",
+    "vit": "patch_embed.proj.",
+    "convmae": "patch_embed1.proj.weight",
+    "mixmim": "patch_embed.proj.weight",
     "vgg": "features.0.weight",
     "efficientnet": "conv_stem.weight",
     "resnet": "conv1",
@@ -36,7 +41,7 @@ def network_of(architecture, **options):
 
 
 def optimiser_of(network, *, layer_decay=0.75):
-    groups = parameter_groups(network, lr=1e-3, weight_decay=0.05, layer_decay=layer_decay)
+    groups = parameter_groups(network, lr=1e-3, weight_decay=0.05, layer_decay=layer_decay, reference=False)
     return adamw(groups, betas=(0.9, 0.999))
 
 
@@ -49,7 +54,7 @@ def rate_of_each_parameter(network, optimiser):
 def test_every_parameter_is_in_exactly_one_group(architecture):
     network = network_of(architecture)
     grouped = [id(p) for group in optimiser_of(network).param_groups for p in group["params"]]
-    assert sorted(grouped) == sorted(id(p) for p in network.parameters())
+    assert sorted(grouped) == sorted(id(p) for p in network.parameters() if p.requires_grad)
 
 
 @every_network
@@ -150,26 +155,73 @@ def test_frozen_parameters_are_left_out():
     assert id(network.pos_embed) not in grouped
 
 
-@pytest.mark.shared
-def test_vit_layers_and_decay_equal_the_published_fine_tuning_code():
-    if not GOLDEN.exists():
-        pytest.skip("needs golden/mae_manifest.json beside the repository")
-    published = json.loads(GOLDEN.read_text())["finetune_layer_decay"]
-    network = network_of("vit_base_patch16_224", global_pool="avg")  # as MAE fine-tunes: mean of the patches
+def finetuned(method, **options):
+    """The network of the manifest's table, on the meta device."""
+    return network_of(f"{ARCHITECTURE[method]}_base", **options)
+
+
+@pytest.mark.parametrize("method", ARCHITECTURE)
+def test_reference_layers_and_decay_equal_the_published_fine_tuning_code(method):
+    published = Golden(method).manifest["finetune_layer_decay"]
+    network = finetuned(method)
     groups = parameter_groups(
         network,
         lr=1.0,
         weight_decay=published["weight_decay"],
         layer_decay=published["layer_decay"],
+        reference=True,
     )
     names = {id(parameter): name for name, parameter in network.named_parameters()}
-    assert len(names) == published["n_params"]
+    grouped = {names[id(p)] for group in groups for p in group["params"]}
+    assert set(names.values()) - grouped == set(published["frozen"])
+    assert len(grouped) == published["n_params"]
     assert len(groups) == published["n_groups"]
     for group in groups:
         for name, parameter in ((names[id(p)], p) for p in group["params"]):
             prefix = max((p for p in published["prefix"] if name.startswith(p)), key=len)
-            assert group["lr_scale"] == pytest.approx(published["prefix"][prefix]["lr_scale"], rel=1e-12), (
-                name
-            )
+            wanted = published["prefix"][prefix]
+            assert group["layer"] == wanted["layer_id"], name
+            assert group["lr_scale"] == pytest.approx(wanted["lr_scale"], rel=1e-12), name
             undecayed = parameter.ndim == 1 or name in published["no_decay_extra"]
             assert (group["weight_decay"] == 0) == undecayed, name
+
+
+@pytest.mark.parametrize(
+    "architecture", ["mae_vit_base", "vit_base_patch16_224", "convmae_base", "convnext_tiny"]
+)
+def test_the_reference_differs_for_mixmim_alone(architecture):
+    network = network_of(architecture)
+    assert table_of(network, reference=True) == table_of(network, reference=False)
+
+
+def test_by_default_mixmims_head_learns_at_the_full_rate_and_its_biases_are_not_decayed():
+    ours, theirs = (table_of(finetuned("mixmim"), reference=reference) for reference in (False, True))
+    changed = {name for name in ours if ours[name] != theirs[name]}
+    tables = {name for name in ours if name.endswith("relative_position_bias_table")}
+    top = {"norm.weight", "norm.bias", "head.weight", "head.bias"}
+    assert changed == tables | top
+    assert {ours[name][0] for name in top} == {1.0}
+    assert {theirs[name][0] for name in top} == {0.75}
+    assert {ours[name][1] for name in tables} == {0.0}
+    assert {theirs[name][1] for name in tables} == {0.05}
+
+
+def table_of(network, *, reference):
+    """{name: (scale of the learning rate, weight decay)}."""
+    groups = parameter_groups(network, lr=1.0, weight_decay=0.05, layer_decay=0.75, reference=reference)
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    return {names[id(p)]: (g["lr_scale"], g["weight_decay"]) for g in groups for p in g["params"]}
+
+
+def test_mixmims_merging_learns_with_the_block_that_follows_it():
+    ids = layer_ids(finetuned("mixmim"))
+    assert ids["layers.0.downsample.reduction.weight"] == ids["layers.1.blocks.0.attn.qkv.weight"] == 3
+    assert ids["layers.2.downsample.norm.weight"] == ids["layers.3.blocks.0.norm1.weight"] == 23
+    assert layer_names(finetuned("mixmim"))[::12] == ["stem", "block 12", "block 24"]
+
+
+def test_all_before_convmaes_attention_blocks_is_the_stem():
+    ids = layer_ids(finetuned("convmae"))
+    stem = ("pos_embed", "patch_embed", "blocks1", "blocks2")
+    assert {name for name in ids if ids[name] == 0} == {name for name in ids if name.startswith(stem)}
+    assert layer_names(finetuned("convmae")) == ["stem", *(f"block {i}" for i in range(1, 12)), "head"]

@@ -16,20 +16,23 @@ from mk11.data.transforms.resize import FixedScale, ShortSide, require_scale
 
 @runtime_checkable
 class Transform(Protocol):
-    """What conf/augment builds; may draw from the global generators."""
+    """What conf/augment builds; may draw from the global generators.
+
+    One with an attribute `views` above 1 gives so many views of an image, along a first axis of their own.
+    """
 
     resize: ShortSide | FixedScale
 
     def __call__(
         self, image: UInt8[np.ndarray, "height width 3"], um_per_pixel: float
-    ) -> Float[Tensor, "3 size size"]:
+    ) -> Float[Tensor, "*views 3 size size"]:
         """The network's input for one image."""
 
 
 class Item(TypedDict):
     """One prepared image: the network's input, its subtype's index, its row of the fold's table."""
 
-    image: Float[Tensor, "3 size size"]
+    image: Float[Tensor, "*views 3 size size"]
     label: Int[Tensor, ""]
     index: Int[Tensor, ""]
 
@@ -37,7 +40,7 @@ class Item(TypedDict):
 class Batch(TypedDict):
     """Prepared images: as `Item`, with a batch axis first."""
 
-    image: Float[Tensor, "batch 3 size size"]
+    image: Float[Tensor, "batch *views 3 size size"]
     label: Int[Tensor, " batch"]
     index: Int[Tensor, " batch"]
 
@@ -64,6 +67,7 @@ class CellImages(Dataset[Item]):
         self.pixels = fold.pixels
         self.images_in_table = len(fold.table)
         self.transform = transform
+        self.shape = input_shape(transform)
         self.seed = seed
 
     def __len__(self) -> int:
@@ -85,8 +89,7 @@ class CellImages(Dataset[Item]):
         Each image is copied into the batch while it is in the processor's cache, and the global generators
         are put back once for all.
         """
-        size = self.transform.resize.image_size
-        batch = shareable(len(keys), 3, size, size)
+        batch = shareable(len(keys), *self.shape)
         places = []
         with restored_generators():
             for image, key in zip(batch, keys, strict=True):
@@ -95,12 +98,18 @@ class CellImages(Dataset[Item]):
                 places.append(place)
         return {"image": batch, "label": self.labels[places], "index": torch.from_numpy(self.rows[places])}
 
-    def _prepared(self, epoch: int, position: int) -> tuple[Float[Tensor, "3 size size"], int]:
+    def _prepared(self, epoch: int, position: int) -> tuple[Float[Tensor, "*views 3 size size"], int]:
         """The network's input and its place in the split; leaves the global generators changed."""
         repeat, place = divmod(position, len(self.rows))
         row = int(self.rows[place])
         seed_generators(self.seed, epoch, row + repeat * self.images_in_table)
         return self.transform(self.pixels[row], float(self.um_per_pixel[place])), place
+
+
+def input_shape(transform: Transform) -> torch.Size:
+    """What `transform` makes of an image: (3, size, size), or (views, 3, size, size) for several views."""
+    size, views = transform.resize.image_size, getattr(transform, "views", 1)
+    return torch.Size([3, size, size] if views == 1 else [views, 3, size, size])
 
 
 def as_it_is(batch: object) -> object:

@@ -84,6 +84,32 @@ def test_a_batch_is_its_items_stacked():
         assert torch.equal(batch[name], torch.stack([item[name] for item in items]))
 
 
+class Pair:
+    """Two views that tell where they come from: the image's mean, and a number drawn."""
+
+    views = 2
+
+    def __init__(self):
+        self.resize = resize_policy(name="short_side", image_size=8, target_um_per_pixel=None)
+
+    def __call__(self, image, um_per_pixel):
+        return torch.stack([torch.full((3, 8, 8), image.mean()), torch.rand(1).expand(3, 8, 8)])
+
+
+def test_a_transform_of_two_views_gives_items_and_batches_of_two():
+    cells = CellImages(fold(), "train", Pair(), seed=0)
+    keys = [(0, 2), (1, 0), (1, 4)]  # the last is a repeat of the second image
+    batch, items = cells.__getitems__(keys)["image"], [cells[key]["image"] for key in keys]
+    assert batch.shape == (3, 2, 3, 8, 8)
+    assert torch.equal(batch, torch.stack(items))
+    assert [item[0, 0, 0, 0].item() for item in items] == [120, 0, 60]
+    assert len({item[1, 0, 0, 0].item() for item in items}) == 3
+
+
+def test_a_transform_of_one_view_has_no_axis_for_it():
+    assert CellImages(fold(), "train", light(), seed=0).__getitems__([(0, 1)])["image"].shape == (1, 3, 8, 8)
+
+
 def test_a_plain_position_means_epoch_0():
     cells = CellImages(fold(), "train", light(), seed=0)
     assert torch.equal(cells[2]["image"], cells[(0, 2)]["image"])

@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 from timm.data.auto_augment import rand_augment_transform
 from timm.data.random_erasing import RandomErasing
-from timm.data.transforms import RandomResizedCropAndInterpolation
 from torch import Tensor
 
+from mk11.data.transforms.crop import RandomResizedCrop
 from mk11.data.transforms.normalise import Normalise
 from mk11.data.transforms.randaugment import on_arrays
-from mk11.data.transforms.resize import FixedScale, ShortSide, bicubic
+from mk11.data.transforms.resize import FixedScale, ShortSide
 from mk11.errors import UserError
 
 
@@ -66,10 +64,8 @@ class Paper:
                 f"its random resized crop zooms up to {min(scale) ** -0.5:.1f}x; use augment=scaled"
             )
         self.resize = resize
-        self.size = (resize.image_size, resize.image_size)
         self.normalise = Normalise(mean=mean, std=std)
-        self.crop = RandomResizedCropAndInterpolation(self.size, tuple(scale), tuple(ratio), "bicubic")
-        self.hflip = hflip
+        self.crop = RandomResizedCrop(size=resize.image_size, scale=scale, ratio=ratio, hflip=hflip)
         self.rand_augment = on_arrays(rand_augment_transform(auto_augment, _rand_augment_settings(mean)))
         self.erase = RandomErasing(re_prob, mode=re_mode, max_count=re_count, device="cpu")
 
@@ -77,14 +73,7 @@ class Paper:
         self, image: UInt8[np.ndarray, "height width 3"], um_per_pixel: float
     ) -> Float[Tensor, "3 size size"]:
         """The network's input for one image, drawn anew at each call (all three global generators)."""
-        return self.erase(self.normalise(self.rand_augment(self.cropped(image))))
-
-    def cropped(self, image: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "size size 3"]:
-        """A random part of `image` at the network's size, mirrored or not."""
-        frame = torch.empty(1).expand(3, *image.shape[:2])  # timm reads nothing but its size
-        top, left, height, width = self.crop.get_params(frame, self.crop.scale, self.crop.ratio)
-        part = bicubic(image[top : top + height, left : left + width], self.size)
-        return cv2.flip(part, 1) if torch.rand(1).item() < self.hflip else part
+        return self.erase(self.normalise(self.rand_augment(self.crop(image))))
 
 
 def _rand_augment_settings(mean: Sequence[float]) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""Self-supervised methods: MAE, ConvMAE, MoCo v3, MixMIM, each in one file on shared pieces."""

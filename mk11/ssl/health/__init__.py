@@ -1,0 +1,1 @@
+"""Whether pre-training learns anything: probes, spread of the features, pictures, an alarm."""

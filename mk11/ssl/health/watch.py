@@ -1,0 +1,123 @@
+"""The health check as part of a training: every few epochs, into the history, and an alarm that stops it."""
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from mk11.errors import UserError
+from mk11.runs.folder import RunFolder
+from mk11.ssl.health.checks import HealthCheck
+from mk11.ssl.health.collapse import CollapseAlarm
+from mk11.ssl.health.pictures import write_sheet
+from mk11.ssl.settings import Settings
+from mk11.ssl.task import SelfSupervised
+
+KEYS = ("val/", "health/")  # what checks log; absent from the history's other rows
+
+
+class Watch(Callback):
+    """Checks the encoder when it is due; its state is in the checkpoint, so that a resumed run goes on alike.
+
+    Args:
+        check: What to look at.
+        settings: Of the training.
+        folder: Pictures go into its figures.
+        mean: Of the images' normalisation.
+        std: Likewise.
+    """
+
+    def __init__(
+        self,
+        *,
+        check: HealthCheck,
+        settings: Settings,
+        folder: RunFolder,
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> None:
+        self.check, self.settings, self.folder = check, settings, folder
+        self.mean, self.std = mean, std
+        health = check.settings
+        self.alarm = CollapseAlarm(
+            below=health.collapse_below, chance_margin=health.chance_margin, patience=health.patience
+        )
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Forget what the last check logged: Lightning would repeat it with every epoch."""
+        for key in [key for key in trainer.callback_metrics if key.startswith(KEYS)]:
+            del trainer.callback_metrics[key]
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Check, on one device while the others wait.
+
+        Raises:
+            UserError: The encoder has collapsed, and health.on_collapse is stop.
+        """
+        assert isinstance(module, SelfSupervised)
+        epoch = trainer.current_epoch + 1
+        if not self.check.settings.due(epoch, self.settings.epochs):
+            return
+        trainer.callback_metrics  # noqa: B018  asked for on every device: they are gathered from all
+        wrong = self._look(trainer, module, epoch) if trainer.is_global_zero else None
+        wrong, raised = trainer.strategy.broadcast((wrong, self.alarm.raised))
+        if wrong is not None and raised:
+            self._collapsed(wrong, epoch, trainer)
+
+    def _look(self, trainer: pl.Trainer, module: SelfSupervised, epoch: int) -> str | None:
+        """Measure, log and draw; what is wrong, in words."""
+        device = module.device
+        found = self.check.measure(module.method, device)
+        if not all(map(math.isfinite, found.values())):
+            raise UserError(
+                f"the encoder's features are not finite after epoch {epoch}. The last good checkpoint is"
+                f" {self.folder.last}. A lower optim.base_lr or clip_norm may help"
+            )
+        module.log_dict(found, on_step=False, on_epoch=True, rank_zero_only=True)
+        pictures = self.check.pictures(module.method, device)
+        if pictures is not None:
+            path = self.folder.figures / f"pictures_epoch{epoch:04d}.png"
+            write_sheet(path, pictures, mean=self.mean, std=self.std)
+        if epoch <= self.settings.warmup_epochs:
+            return None  # hardly trained yet
+        logged = trainer.callback_metrics
+        chance = logged.get("pretrain/chance")
+        return self.alarm.judge(
+            epoch=epoch,
+            feature_std=found["health/feature_std"],
+            loss=float(logged["pretrain/loss"]),
+            chance=None if chance is None else float(chance),
+        )
+
+    def _collapsed(self, wrong: str, epoch: int, trainer: pl.Trainer) -> None:
+        told = f"the encoder has collapsed: after epoch {epoch} {wrong}, for {self.alarm.bad_checks} checks"
+        if self.check.settings.on_collapse == "warn":
+            if trainer.is_global_zero:
+                print(f"warning: {told}", file=sys.stderr, flush=True)
+            return
+        raise UserError(
+            f"{told}. {self.last_good()}. A lower optim.base_lr or a larger batch_size may help;"
+            " health.on_collapse=warn goes on"
+        )
+
+    def last_good(self) -> str:
+        """Where the last good checkpoint is, as a sentence without its end."""
+        if self.alarm.last_good is None:
+            return "No check before looked well"
+        return f"The last good checkpoint is {self.folder.good}, of epoch {self.alarm.last_good}"
+
+    def looks_well(self, epoch: int) -> bool:
+        """Whether the check after this epoch found nothing wrong."""
+        return self.alarm.last_good == epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Probe and alarm."""
+        return {"probe": self.check.probe.state_dict(), "alarm": self.alarm.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore them on a resume."""
+        self.check.probe.load_state_dict(state_dict["probe"])
+        self.alarm.load_state_dict(state_dict["alarm"])

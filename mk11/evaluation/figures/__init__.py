@@ -2,6 +2,7 @@
 
 from mk11.evaluation.figures.confusion import confusion_matrix
 from mk11.evaluation.figures.learning import learning_curves
+from mk11.evaluation.figures.pretraining import pretraining_curves
 from mk11.evaluation.figures.ranking import precision_recall
 
-__all__ = ["confusion_matrix", "learning_curves", "precision_recall"]
+__all__ = ["confusion_matrix", "learning_curves", "precision_recall", "pretraining_curves"]

@@ -83,22 +83,78 @@ def overrides(cells, tmp_path):
     return lambda *more: small(cells, tmp_path / "runs", *more)
 
 
-@pytest.fixture
-def train_in_process(overrides):
-    """Run `python train.py ...` within this process; returns (value, job) of the run."""
+def composed(script, *overrides):
+    """The config that a script would get from the command line; Hydra's own part of it is set."""
     from hydra import compose, initialize_config_dir
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import open_dict
 
-    from mk11.cli.job import job_of
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose(script, overrides=[*overrides], return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    with open_dict(cfg):
+        del cfg["hydra"]
+    return cfg
+
+
+@pytest.fixture
+def train_in_process(overrides):
+    """Run `python train.py ...` within this process; returns (value, job) of the run."""
+    from mk11.cli.job import Job
     from mk11.cli.train import train
 
     def run(*more):
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            cfg = compose("train", overrides=overrides(*more), return_hydra_config=True)
-        HydraConfig.instance().set_config(cfg)
-        with open_dict(cfg):
-            del cfg["hydra"]
-        return train(cfg, script=ROOT / "train.py"), job_of(cfg)
+        cfg = composed("train", *overrides(*more))
+        return train(cfg, script=ROOT / "train.py"), Job.of(cfg)
+
+    return run
+
+
+def small_pretraining(cells, runs, *overrides):
+    """Overrides of a pre-training of a few seconds; later ones win."""
+    chosen = {
+        "data": "folder",
+        "data.root": str(cells),
+        "data.folds.count": "3",
+        "runs": str(runs),
+        "ssl": "mae",
+        "image_size": "32",
+        "batch_size": "16",
+        "epochs": "2",
+        "workers": "0",
+        "threads": "1",
+        "trainer": "cpu",
+        "trainer.progress": "none",
+        "logger": "csv",
+        "health.every": "1",
+        "health.probe_epochs": "2",
+        "health.pictures": "2",
+    }
+    chosen |= dict(override.split("=", 1) for override in overrides)
+    if chosen["ssl"] == "mae":
+        chosen = {"model.options.depth": "1", "ssl.decoder_depth": "1"} | chosen
+    return [f"{key}={value}" for key, value in chosen.items()]
+
+
+@pytest.fixture
+def pretrain_job(cells, tmp_path):
+    """The job that a `python pretrain.py ...` of a few seconds would run, not yet begun."""
+    from mk11.cli.pretrain.job import PretrainJob
+
+    def make(*more):
+        return PretrainJob.of(composed("pretrain", *small_pretraining(cells, tmp_path / "runs", *more)))
+
+    return make
+
+
+@pytest.fixture
+def pretrain_in_process(cells, tmp_path):
+    """Run `python pretrain.py ...` within this process; returns (value, job) of the run."""
+    from mk11.cli.pretrain.job import PretrainJob
+    from mk11.cli.pretrain.script import pretrain
+
+    def run(*more):
+        cfg = composed("pretrain", *small_pretraining(cells, tmp_path / "runs", *more))
+        return pretrain(cfg, script=ROOT / "pretrain.py"), PretrainJob.of(cfg)
 
     return run

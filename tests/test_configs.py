@@ -11,36 +11,68 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from mk11.cli.job import Job
+from mk11.cli.pretrain.job import PretrainJob
+from mk11.ssl.settings import HealthSettings
+from mk11.ssl.settings import Settings as PretrainSettings
 from mk11.training.settings import Settings
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
-GROUPS = ("data", "model", "augment", "imbalance", "trainer", "logger", "recipe", "data/label_map")
+GROUPS = {
+    "train": ("data", "model", "augment", "imbalance", "trainer", "logger", "recipe", "data/label_map"),
+    "pretrain": (
+        "data",
+        "model",
+        "augment",
+        "trainer",
+        "logger",
+        "pool",
+        "ssl",
+        "recipe/pretrain",
+        "data/label_map",
+    ),
+}
+PARTS = {"train": {"data", "models", "training"}, "pretrain": {"data", "models", "ssl"}}
 
 
 def options(group):
     return [path.stem for path in sorted((CONF / group).glob("*.yaml")) if not path.stem.startswith("_")]
 
 
-EXPERIMENTS = [
-    path.relative_to(CONF / "experiment").with_suffix("").as_posix()
+def choices(script, group):
+    """What the command line can say of a group: `recipe=pretrain/small` is a file of recipe/pretrain."""
+    prefix = f"{group.partition('/')[2]}/" if group == "recipe/pretrain" else ""
+    name = group.partition("/")[0] if prefix else group
+    return [f"{name}={prefix}{option}" for option in options(group)]
+
+
+EXPERIMENTS = {
+    path.relative_to(CONF / "experiment").with_suffix("").as_posix(): "pretrain"
+    if "pretrain" in path.parts
+    else "train"
     for path in sorted((CONF / "experiment").rglob("*.yaml"))
+}
+COMPOSED = [
+    (script, choice)
+    for script, groups in GROUPS.items()
+    for group in groups
+    for choice in choices(script, group)
 ]
-COMPOSED = [f"{group}={option}" for group in GROUPS for option in options(group)]
-COMPOSED += [f"experiment={name}" for name in EXPERIMENTS]
+COMPOSED += [(script, f"experiment={name}") for name, script in EXPERIMENTS.items()]
 
 
-def composed(*overrides):
+def composed(*overrides, script="train"):
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", overrides=[*overrides], return_hydra_config=True)
+        return compose(script, overrides=[*overrides], return_hydra_config=True)
 
 
 def as_job(cfg):
-    choices = dict(cfg.hydra.runtime.choices)
+    chosen = dict(cfg.hydra.runtime.choices)
     OmegaConf.set_struct(cfg, False)
     hydra = cfg.pop("hydra")
     OmegaConf.set_struct(cfg, True)
     del hydra
-    return Job(cfg=cfg, choices=choices, overrides=[])
+    kind = PretrainJob if cfg.stage == "pretrain" else Job
+    return kind(cfg=cfg, choices=chosen, overrides=[])
 
 
 def targets(node):
@@ -79,20 +111,20 @@ def full_signature(target):
     return signature.replace(parameters=named)
 
 
-@pytest.mark.parametrize("override", COMPOSED)
-def test_each_target_takes_exactly_the_keys_under_it(override):
-    cfg = OmegaConf.to_container(as_job(composed(override)).cfg, resolve=False)
+@pytest.mark.parametrize(("script", "override"), COMPOSED)
+def test_each_target_takes_exactly_the_keys_under_it(script, override):
+    cfg = OmegaConf.to_container(as_job(composed(override, script=script)).cfg, resolve=False)
     found = list(targets(cfg))
-    assert {node["_target_"].split(".")[1] for node in found} >= {"data", "models", "training"}
+    assert {node["_target_"].split(".")[1] for node in found} >= PARTS[script]
     for node in found:
         signature = full_signature(get_object(node["_target_"]))
         keys = {key: None for key in node if not key.startswith("_")} | dict.fromkeys(given(node))
         (signature.bind_partial if node.get("_partial_") else signature.bind)(**keys)
 
 
-@pytest.mark.parametrize("override", COMPOSED)
-def test_no_tunable_value_has_a_second_home_in_python(override):
-    cfg = OmegaConf.to_container(as_job(composed(override)).cfg, resolve=False)
+@pytest.mark.parametrize(("script", "override"), COMPOSED)
+def test_no_tunable_value_has_a_second_home_in_python(script, override):
+    cfg = OmegaConf.to_container(as_job(composed(override, script=script)).cfg, resolve=False)
     for node in targets(cfg):
         if node.get("_partial_"):
             continue
@@ -109,6 +141,38 @@ def test_the_training_keys_fit_the_settings(override):
     assert isinstance(settings, Settings)
 
 
+@pytest.mark.parametrize("override", [*choices("pretrain", "ssl"), *choices("pretrain", "recipe/pretrain")])
+def test_the_pre_training_keys_fit_the_settings(override):
+    given = ("epochs=9", "batch_size=8") if override.endswith("/method") else ()
+    job = as_job(composed(override, *given, "data.root=.", script="pretrain"))
+    assert isinstance(job.settings, PretrainSettings)
+    assert isinstance(HealthSettings(**job.config["health"]), HealthSettings)
+
+
+@pytest.mark.parametrize("ssl", ["mae", "convmae", "mocov3", "mixmim"])
+def test_the_published_pre_training_is_the_published_one(ssl):
+    settings = as_job(composed(f"ssl={ssl}", "recipe=pretrain/published", script="pretrain")).settings
+    assert (settings.name, settings.weight_decay, settings.batch_size) == ("adamw", 0.05, 64)
+    assert settings.lr == pytest.approx(2.5e-4)
+    assert (settings.epochs, settings.warmup_epochs, settings.layer_decay) == (400, 5, 0.75)
+    cfg = composed(f"ssl={ssl}", "recipe=pretrain/published", script="pretrain")
+    assert (cfg.image_size, cfg.hydra.runtime.choices["model"]) == (224, ssl)
+
+
+def test_each_method_has_its_own_published_values():
+    published = {
+        "mae": (4096, 2.4e-3, 0.05, 40),
+        "convmae": (2048, 1.2e-3, 0.05, 40),
+        "mixmim": (2048, 1.2e-3, 0.05, 40),
+        "mocov3": (4096, 2.4e-3, 0.1, 40),
+        "mocov3_resnet": (4096, 4.8, 1e-6, 10),
+    }
+    for name, (batch, lr, decay, warmup) in published.items():
+        settings = as_job(composed(f"experiment=pretrain/{name}", script="pretrain")).settings
+        assert (settings.batch_size, settings.weight_decay, settings.warmup_epochs) == (batch, decay, warmup)
+        assert settings.lr == pytest.approx(lr)
+
+
 def test_the_published_recipe_is_the_published_one():
     settings = as_job(composed("experiment=mk11/convnext")).settings
     assert settings.lr == pytest.approx(2.5e-4)
@@ -123,7 +187,7 @@ def test_the_published_recipe_is_the_published_one():
 def test_an_experiment_opens_with_its_command(name):
     first, second = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()[:2]
     assert first == "# @package _global_"
-    assert second.startswith(f"# python train.py experiment={name}")
+    assert second.startswith(f"# python {EXPERIMENTS[name]}.py experiment={name}")
 
 
 def test_an_unknown_key_is_refused_at_composition():
@@ -131,8 +195,9 @@ def test_an_unknown_key_is_refused_at_composition():
         composed("optim.base_lrr=1")
 
 
-def test_hydra_writes_no_folder_of_its_own():
-    cfg = composed()
+@pytest.mark.parametrize("script", ["train", "pretrain"])
+def test_hydra_writes_no_folder_of_its_own(script):
+    cfg = composed(script=script)
     HydraConfig.instance().set_config(cfg)
     assert cfg.hydra.output_subdir is None
     assert cfg.hydra.run.dir == "."

@@ -38,7 +38,7 @@ def draw_crops(loaders: CellLoaders, path: Path) -> float:
     evaluated = [plain[position] for position in chosen]
     rows = loaders.fold.table.iloc[[int(item["index"]) for item in evaluated]]
     scales = [
-        seen_um_per_pixel(loaders.eval_transform.resize, (height, width), um_per_pixel)
+        seen_um_per_pixel(loaders.eval_transform.resize, (int(height), int(width)), float(um_per_pixel))
         for height, width, um_per_pixel in rows[["height", "width", "um_per_pixel"]].to_numpy()
     ]
     figure = Figure(figsize=(8.5, 9.6), layout="constrained")

@@ -1,5 +1,6 @@
-"""From a composed config to the things one run is made of. Below this package there is no `cfg`."""
+"""From a composed config to the things one training is made of. Below this package there is no `cfg`."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -7,42 +8,36 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from mk11.cli.checks import check_config, check_given
-from mk11.cli.lineage import images_seen, renew_foreign_head, weights_report
-from mk11.data.cells import CellData, Fold
+from mk11.cli.base import BaseJob
+from mk11.cli.checks import check_config
+from mk11.cli.lineage import provenance, renew_foreign_head, weights_report
+from mk11.cli.pretrain.job import PretrainJob
+from mk11.cli.rules import check_given
+from mk11.cli.stages import STAGED, check_stage, pretraining_of
 from mk11.data.dataset import Transform
 from mk11.data.loader import CellLoaders
 from mk11.data.transforms.plain import Plain
-from mk11.data.transforms.resize import resize_policy
 from mk11.errors import UserError
+from mk11.files import read_json
 from mk11.models.weights import locate_weights, weights_hash
-from mk11.runs.folder import RunFolder
 from mk11.runs.identity import VERSION, identity
-from mk11.training.settings import Settings, resolve_precision
+from mk11.training.settings import Settings
 from mk11.training.task import SubtypeClassifier
 
 TOP_LEVEL_SETTINGS = ("epochs", "batch_size", "accumulate", "clip_norm", "ema_decay", "seed")
 
 
 @dataclass
-class Job:
-    """One run: its config, its images, its folder; network and loaders are made on first use."""
+class Job(BaseJob):
+    """One run of `train.py`; network and loaders are made on first use."""
 
-    cfg: DictConfig
-    choices: dict[str, str | None]  # config group -> what was chosen, as in `model=convnext`
-    overrides: list[str]
-
-    @cached_property
-    def config(self) -> dict[str, Any]:
-        """The resolved config as plain containers: this is what is stored and hashed."""
-        resolved = OmegaConf.to_container(self.cfg, resolve=True, throw_on_missing=True)
-        assert isinstance(resolved, dict)
-        return resolved  # type: ignore[return-value]
+    @property
+    def row(self) -> str:
+        """The choice of the config group `model`."""
+        return str(self.choices["model"])
 
     @cached_property
     def settings(self) -> Settings:
@@ -60,24 +55,22 @@ class Job:
         )
 
     @cached_property
-    def data(self) -> CellData:
-        """The data set."""
-        return instantiate(self.cfg.data)
+    def pretraining(self) -> PretrainJob | None:
+        """The pre-training that `model.weights=stage:pretrain` stands for; None for other weights."""
+        return pretraining_of(self) if self.cfg.model.weights == STAGED else None
 
-    @cached_property
-    def fold(self) -> Fold:
-        """The images of the fold, each with its split."""
-        return self.data.fold(self.cfg.fold)
+    @property
+    def weights(self) -> str:
+        """`model.weights`; an earlier stage's as the file that it leaves, `none` before it is there."""
+        if self.pretraining is None:
+            return str(self.cfg.model.weights)
+        encoder = self.pretraining.folder.encoder
+        return str(encoder) if encoder.exists() else "none"
 
-    @cached_property
-    def precision(self) -> str:
-        """Lightning's name of the numeric precision that `auto` resolves to here."""
-        return resolve_precision(self.cfg.trainer.precision, accelerator=self.cfg.trainer.accelerator)
-
-    @cached_property
+    @property
     def weights_hash(self) -> str | None:
         """Content hash of the starting weights; None for `none`."""
-        return weights_hash(self.cfg.model.weights, architecture=self.cfg.model.architecture)
+        return weights_hash(self.weights, architecture=self.cfg.model.architecture)
 
     def check(self) -> None:
         """Tell every mistake that can be told before images are read.
@@ -87,8 +80,15 @@ class Job:
         """
         check_given(self.cfg)
         check_config(self.config)
-        locate_weights(self.cfg.model.weights, architecture=self.cfg.model.architecture)
-        self.precision, self.transforms  # noqa: B018  made here, used later
+        if self.cfg.model.weights != STAGED:
+            locate_weights(self.cfg.model.weights, architecture=self.cfg.model.architecture)
+        elif self.cfg.fold != "all":
+            check_stage(self.pretraining)
+        self.precision  # noqa: B018  made here, used later
+        views = getattr(self.transforms[0], "views", 1)
+        if views != 1:
+            chosen = self.choices["augment"]
+            raise UserError(f"augment must give one view of an image, but augment={chosen} gives {views}")
 
     @cached_property
     def identity(self) -> str:
@@ -96,17 +96,20 @@ class Job:
         content = {
             "fold": self.fold.fingerprint,
             "classes": self.fold.classes,
-            "weights": self.weights_hash,
+            # A stage is known by its identity, so that its runs are known before it has ended.
+            "weights": f"{STAGED} {self.pretraining.identity}" if self.pretraining else self.weights_hash,
             "precision": self.precision,
         }
         return identity(self.config, content)
 
-    @cached_property
-    def folder(self) -> RunFolder:
-        """`<runs>/<stage>/<name>/<model>/fold<k>-seed<s>-<identity>`."""
-        cfg = self.cfg
-        leaf = f"fold{cfg.fold}-seed{cfg.seed}-{self.identity}"
-        return RunFolder(Path(cfg.runs).absolute() / cfg.stage / cfg.name / str(self.choices["model"]) / leaf)
+    @property
+    def signs(self) -> Sequence[Path]:
+        """Files whose change means that the run, or the stage before it, goes on."""
+        return (*super().signs, *(self.pretraining.signs if self.pretraining else ()))
+
+    def value(self) -> float:
+        """The best validation value of the monitored metric."""
+        return read_json(self.folder.metrics)["best_validation"][self.cfg.monitor]["value"]
 
     @cached_property
     def train_counts(self) -> np.ndarray:
@@ -121,14 +124,7 @@ class Job:
     @cached_property
     def transforms(self) -> tuple[Transform, Plain]:
         """How images reach the network, in training and in evaluation."""
-        policy = resize_policy(
-            name=self.data.resize,
-            image_size=self.cfg.image_size,
-            target_um_per_pixel=self.data.target_um_per_pixel,
-        )
-        model = self.config["model"]
-        training = instantiate(self.cfg.augment, resize=policy)
-        return training, Plain(resize=policy, mean=model["mean"], std=model["std"])
+        return instantiate(self.cfg.augment, resize=self.policy), self.plain
 
     @cached_property
     def loaders(self) -> CellLoaders:
@@ -150,8 +146,8 @@ class Job:
     def network(self) -> nn.Module:
         """The network with its starting weights, drawn from the seed."""
         torch.manual_seed(self.cfg.seed)
-        network = instantiate(self.cfg.model, num_classes=len(self.fold.classes))
-        renew_foreign_head(network, self.cfg.model.weights, self.fold.classes)
+        network = instantiate(self.cfg.model, num_classes=len(self.fold.classes), weights=self.weights)
+        renew_foreign_head(network, self.weights, self.fold.classes)
         if self.cfg.trainer.compile:
             network.compile()  # in place: the checkpoint's keys stay the same
         return network
@@ -178,25 +174,18 @@ class Job:
         Raises:
             UserError: They have, and `data.on_leak` is not warn.
         """
-        seen = images_seen(self.cfg.model.weights, self.fold.table)
-        if not seen:
-            return self.fold.marks
-        told = (
-            f"{self.cfg.model.weights} was trained on {len(seen)} of this fold's validation and test images"
-        )
-        if self.cfg.data.on_leak != "warn":
-            raise UserError(
-                f"model.weights must not have seen the fold's validation or test images, but {told}"
-            )
-        return {**self.fold.marks, "weights": [told]}
+        table = self.fold.table
+        held_out = table.loc[table["split"] != "train", "content_hash"]
+        return {**self.fold.marks, **self.seen_mark(self.weights, held_out)}
 
     def _provenance(self) -> dict[str, Any]:
         table = self.fold.table
+        own = table.loc[table["split"] == "train", "content_hash"]
         return {
             "classes": list(self.fold.classes),
             "model": self.config["model"],
             "fold": self.fold.fingerprint,
-            "trained_on": table.loc[table["split"] == "train", "content_hash"].tolist(),
+            "trained_on": sorted({*own, *provenance(self.weights).get("trained_on", ())}),
         }
 
     def record(self) -> dict[str, Any]:
@@ -225,16 +214,10 @@ class Job:
                 "weights": cfg.model.weights,
                 "weights_hash": self.weights_hash,
                 "report": asdict(report) if report else None,
+                "stage": self.pretraining and str(self.pretraining.folder.path),
             },
             "precision": self.precision,
             "tuned": cfg.analysis.tuned,  # the search that chose this configuration
             "overrides": self.overrides,
             "choices": self.choices,
         }
-
-
-def job_of(cfg: DictConfig) -> Job:
-    """The job that a script's composed config asks for."""
-    hydra = HydraConfig.get()
-    choices = {group: name for group, name in hydra.runtime.choices.items() if not group.startswith("hydra/")}
-    return Job(cfg=cfg, choices=choices, overrides=list(hydra.overrides.task))

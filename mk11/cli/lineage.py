@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import pandas as pd
 from torch import nn
 
 from mk11.models.checkpoints import read_provenance
-from mk11.models.weights import WeightsReport
+from mk11.models.matching import WeightsReport
 
 
 def weights_report(network: nn.Module) -> WeightsReport | None:
@@ -23,12 +22,6 @@ def renew_foreign_head(network: nn.Module, weights: str, classes: Sequence[str])
         cast(Any, network).reset_classifier(len(classes))
 
 
-def images_seen(weights: str, table: pd.DataFrame) -> set[str]:
-    """Content hashes of the fold's validation and test images that the weights were trained on."""
-    held_out = table.loc[table["split"] != "train", "content_hash"]
-    return set(provenance(weights).get("trained_on", ())) & set(held_out)
-
-
 def provenance(weights: str) -> dict[str, Any]:
-    """What `model.weights` says of itself; empty unless it is a checkpoint of this project."""
+    """What `model.weights` says of itself; empty unless this project wrote it, at any stage."""
     return {} if weights in ("none", "imagenet") else read_provenance(Path(weights).expanduser())

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from mk11.cli.crops import draw_crops
 from mk11.cli.job import Job
-from mk11.data.loader import device_batch_size
+from mk11.data.batches import device_batch_size
 from mk11.optim.groups import layer_names, parameter_groups
 from mk11.runs.identity import flatten
 from mk11.training.cost import Cost, measure_cost
@@ -91,7 +91,11 @@ def layer_table(job: Job) -> Table:
     """Learning rate of each layer group at its peak, and what of it is decayed."""
     settings = job.settings
     groups = parameter_groups(
-        job.network, lr=settings.lr, weight_decay=settings.weight_decay, layer_decay=settings.layer_decay
+        job.network,
+        lr=settings.lr,
+        weight_decay=settings.weight_decay,
+        layer_decay=settings.layer_decay,
+        reference=settings.reference_compatible,
     )
     table = Table(title=f"peak learning rates (lr = {settings.base_lr:g} x {settings.batch_size} / 256)")
     for column in ("layer", "learning rate", "parameters", "decayed"):

@@ -11,7 +11,7 @@ from mk11.evaluation.statistics.sets import FoldPredictions, load_final, load_fo
 from mk11.evaluation.statistics.summary import FoldSummary, over_folds
 from mk11.runs.analysis import DEFAULT_PRIMARY, Pair, declared_pairs
 from mk11.runs.configurations import Configuration, find_configuration, group_runs
-from mk11.runs.ledger import Run, find_runs
+from mk11.runs.ledger import TRAINING, Run, find_runs
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ def _resolve(name: str, places: Sequence[Path]) -> Configuration:
 def _runs_in(name: str) -> list[Run]:
     if not Path(name).is_dir():
         return []
-    runs, problems = find_runs([Path(name)])
+    found, problems = find_runs([Path(name)])
+    runs = [run for run in found if run.stage == TRAINING]
     if problems and not runs:
         raise UserError(problems[0])
     return runs
@@ -144,4 +145,4 @@ def _runs_under(places: Sequence[Path], name: str) -> list[Run]:
                 f"A and B must be folders of runs or configurations under --runs {place}, but {name} is no "
                 f"folder and {place} does not exist"
             )
-    return find_runs(places)[0]
+    return [run for run in find_runs(places)[0] if run.stage == TRAINING]

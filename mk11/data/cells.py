@@ -10,7 +10,7 @@ import pandas as pd
 from filelock import FileLock
 
 from mk11.data.cache import DecodedPixels, Pixels, cached_pixels
-from mk11.data.fold_table import Fold, fingerprint, fold_table, set_fingerprint
+from mk11.data.fold_table import Fold, HeldOut, fingerprint, fold_table, set_fingerprint
 from mk11.data.folds import Folds, check_fold, fold_settings, make_folds
 from mk11.data.groups import groups_from_paths
 from mk11.data.holdout import check_holdout, holdout_settings
@@ -114,6 +114,16 @@ class CellData:
             marks={name: mark for name, mark in marks.items() if mark},
             pixels=self._pixels(index, table),
         )
+
+    def held_out(self, fold: int | str) -> HeldOut:
+        """What no network for this fold may have seen: its validation and test images, and the holdout.
+
+        Whatever their labels: an image that a label map or a conflict drops may still be a test image's copy.
+        """
+        index, folds = self._indexed
+        check_fold(fold, folds)
+        images = index.images[folds.splits[fold].isin(["val", "test"]) | folds.locked]
+        return HeldOut(frozenset(images["content_hash"]), frozenset(images["group"]) - {""})
 
     def labelled(self) -> Relabelled:
         """All images of the index under their final labels, and the classes in their order."""

@@ -40,6 +40,14 @@ class Fold:
         return self.fold if isinstance(self.fold, int) else -1
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """Images that are kept for judging, by content hash, and the known groups (patients) they are of."""
+
+    hashes: frozenset[str]
+    groups: frozenset[str]
+
+
 def fold_table(images: pd.DataFrame, split: pd.Series, classes: tuple[str, ...], name: str) -> pd.DataFrame:
     """Images that take part in a fold, with `split` and `label`; `name` stands in for an unknown source.
 

@@ -46,14 +46,31 @@ def build_index(*, listing: pd.DataFrame, folder: Path, on_bad_image: str, threa
     Raises:
         UserError: unreadable images (all of them named) under `on_bad_image=error`.
     """
-    files, unreadable = _with_facts(listing, folder / "files.parquet", threads)
-    if unreadable and on_bad_image == "error":
-        raise UserError(_complaint(unreadable))
+    files, unreadable = read_listing(
+        listing=listing, folder=folder, on_bad_image=on_bad_image, threads=threads
+    )
     if files.empty:
         raise UserError(f"data.root must hold readable images, but all {len(unreadable)} are unreadable")
     images, published = _merge_copies(files)
     _write_if_new(images, folder / "index.parquet")
     return Index(images, published, unreadable)
+
+
+def read_listing(
+    *, listing: pd.DataFrame, folder: Path, on_bad_image: str, threads: int | None
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """A listing's readable files (id, path, ...) with what reading told: width, height, content_hash, ...
+
+    Reads what is new or changed; `folder` is where that is remembered. Beside it: id and reason of each file
+    that was left out.
+
+    Raises:
+        UserError: unreadable images (all of them named) under `on_bad_image=error`.
+    """
+    files, unreadable = _with_facts(listing, folder / "files.parquet", threads)
+    if unreadable and on_bad_image == "error":
+        raise UserError(_complaint(unreadable))
+    return files, unreadable
 
 
 def _complaint(unreadable: dict[str, str]) -> str:

@@ -99,7 +99,9 @@ def _refuse_other_levels(folders: list[Path], root: Path) -> None:
 
 def _subtype_folders(root: Path) -> pd.DataFrame:
     rows = [
-        (f"{subtype.name}/{name}", subtype.name) for subtype in _folders(root) for name in _images(subtype)
+        (f"{subtype.name}/{name}", subtype.name)
+        for subtype in _folders(root)
+        for name in images_below(subtype)
     ]
     return pd.DataFrame(rows, columns=["id", "subtype"])
 
@@ -147,7 +149,7 @@ def split_lists(root: Path) -> pd.DataFrame:
     present = [split for split in SPLITS if (root / f"{split}.txt").exists()]
     if "train" not in present or not (root / "image").is_dir():
         raise UserError(f"data.root must hold image/ and train.txt, but {root} does not")
-    images = {name: f"image/{name}" for name in _images(root / "image")}
+    images = {name: f"image/{name}" for name in images_below(root / "image")}
     images = {Path(name).stem: image for name, image in images.items()} | images  # names may lack the suffix
     return pd.concat([_split_list(root, split, images) for split in present], ignore_index=True)
 
@@ -179,7 +181,7 @@ def _folders(root: Path) -> list[Path]:
     return sorted(visible)
 
 
-def _images(folder: Path) -> Iterator[str]:
+def images_below(folder: Path) -> Iterator[str]:
     """Image files below `folder`, as sorted relative paths (text: pathlib takes seconds for 50,000 files)."""
     for current, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not _hidden(name))

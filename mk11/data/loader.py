@@ -1,22 +1,17 @@
-"""Batches for Lightning: the same numbers for any number of workers."""
+"""Batches of one fold for Lightning."""
 
-import cv2
 import numpy as np
-import pytorch_lightning as pl
-import torch
 from jaxtyping import Float
 from torch.utils.data import DataLoader
 
+from mk11.data.batches import TrainingLoaders
 from mk11.data.cells import Fold
-from mk11.data.dataset import CellImages, Item, Transform, as_it_is
+from mk11.data.dataset import CellImages, Item, Transform
 from mk11.data.sampler import EpochSampler
-from mk11.errors import UserError
 
 
-class CellLoaders(pl.LightningDataModule):
+class CellLoaders(TrainingLoaders):
     """Training, validation and evaluation loaders of one fold.
-
-    The sampler slices for the devices itself: the trainer needs `use_distributed_sampler=False`.
 
     Args:
         fold: table and decoded images.
@@ -42,47 +37,24 @@ class CellLoaders(pl.LightningDataModule):
         seed: int,
         sample_weights: Float[np.ndarray, " images"] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            batch_size=batch_size,
+            accumulate=accumulate,
+            workers=workers,
+            seed=seed,
+            sample_weights=sample_weights,
+        )
         self.fold = fold
         self.train_transform = train_transform
         self.eval_transform = eval_transform
-        self.batch_size = batch_size
-        self.accumulate = accumulate
-        self.workers = workers
-        self.seed = seed
-        self.sample_weights = sample_weights
 
-    def train_dataloader(self) -> DataLoader[Item]:
-        """Shuffled or weighted, augmented; a last, smaller batch is left out where there is a full one.
-
-        Each epoch has another order, so what is left out differs from epoch to epoch.
-        """
-        rank, world_size = self._place()
-        cells = CellImages(self.fold, "train", self.train_transform, self.seed)
-        sampler = EpochSampler(
-            count=len(cells),
-            seed=self.seed,
-            shuffle=True,
-            rank=rank,
-            world_size=world_size,
-            pad=True,
-            weights=self.sample_weights,
-        )
-        if self.trainer is not None:
-            # With workers, batches are asked for before Lightning tells the sampler of a resumed epoch.
-            done = self.trainer.fit_loop.epoch_progress.current
-            sampler.set_epoch(done.processed)  # type: ignore[attr-defined]
-        size = device_batch_size(self.batch_size, world_size=world_size, accumulate=self.accumulate)
-        return self._loader(cells, sampler, size, drop_last=len(sampler) >= size)
-
-    def steps_per_epoch(self) -> int:
-        """Optimiser steps an epoch; a rest of batches that fills no accumulation makes a step of its own."""
-        return -(-len(self.train_dataloader()) // self.accumulate)
+    def training_images(self) -> CellImages:
+        """The training split, augmented."""
+        return CellImages(self.fold, "train", self.train_transform, self.seed)
 
     def val_dataloader(self) -> DataLoader[Item]:
         """This device's share of the validation split, every image once over all devices."""
-        rank, world_size = self._place()
-        return self._evaluation_loader("val", rank, world_size)
+        return self._evaluation_loader("val", *self.place())
 
     def loader(self, split: str) -> DataLoader[Item]:
         """The whole of `split` (train, val or test) in the table's order, each image once, not augmented."""
@@ -93,46 +65,4 @@ class CellLoaders(pl.LightningDataModule):
         sampler = EpochSampler(
             count=len(cells), seed=0, shuffle=False, rank=rank, world_size=world_size, pad=False, weights=None
         )
-        size = device_batch_size(self.batch_size, world_size=self._place()[1], accumulate=self.accumulate)
-        return self._loader(cells, sampler, size, drop_last=False)
-
-    def _loader(
-        self, cells: CellImages, sampler: EpochSampler, size: int, *, drop_last: bool
-    ) -> DataLoader[Item]:
-        return DataLoader(
-            cells,
-            batch_size=size,
-            sampler=sampler,
-            drop_last=drop_last,
-            collate_fn=as_it_is,
-            num_workers=self.workers,
-            worker_init_fn=one_thread,
-            persistent_workers=self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            # Its own generator: starting an iterator must not consume the training's random numbers.
-            generator=torch.Generator().manual_seed(self.seed),
-        )
-
-    def _place(self) -> tuple[int, int]:
-        """(rank, world size); (0, 1) without a trainer."""
-        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
-
-
-def device_batch_size(batch_size: int, *, world_size: int, accumulate: int) -> int:
-    """Images per device and forward pass, from the global batch.
-
-    Raises:
-        UserError: where the global batch cannot be shared out evenly.
-    """
-    if batch_size < 1 or batch_size % (world_size * accumulate):
-        raise UserError(
-            f"batch_size must be a positive multiple of devices x accumulate ({world_size} x {accumulate}), "
-            f"but is {batch_size}"
-        )
-    return batch_size // (world_size * accumulate)
-
-
-def one_thread(worker: int) -> None:
-    """Keep a loader process to one core: OpenCV would start a thread per core in each of them."""
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
+        return self.batches(cells, sampler, self.device_batch_size(), drop_last=False)

@@ -11,7 +11,7 @@ from typing import Any
 from mk11.errors import UserError
 from mk11.runs.identity import relevant
 from mk11.runs.labels import Named, differing, labels
-from mk11.runs.ledger import FINAL, Run
+from mk11.runs.ledger import FINAL, TRAINING, Run
 
 PER_RUN = ("fold", "seed")
 DATA_STATE = ("data.set", "data.classes")
@@ -92,6 +92,7 @@ def settings_of(run: Run) -> dict[str, Any]:
     staged = str(weights).startswith("stage:")
     return {
         **shared,
+        **({} if run.stage == TRAINING else {"stage": run.stage}),
         "name": run.name,
         "model": run.model,
         "model.weights": weights if staged else lineage.get("weights_hash") or weights,
@@ -187,4 +188,5 @@ def _named(runs: Sequence[Run], settings: Mapping[str, Any]) -> Named:
     choices = [run.record.get("choices") or {} for run in runs]
     apart = set(differing(choices))
     agreed = {group: choice for group, choice in choices[0].items() if group not in apart}
-    return Named(row or f"{runs[0].name}/{runs[0].model}", settings, agreed)
+    stage = "" if runs[0].stage == TRAINING else f"{runs[0].stage} "
+    return Named(row or f"{stage}{runs[0].name}/{runs[0].model}", settings, agreed)

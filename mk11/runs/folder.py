@@ -29,6 +29,8 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.last = self.checkpoints / "last.ckpt"
         self.best = self.checkpoints / "best.ckpt"
+        self.good = self.checkpoints / "good.ckpt"  # of a pre-training: the last that looked healthy
+        self.encoder = path / "encoder.safetensors"
         self.hardest = path / "hardest.parquet"
         self.progress = path / "progress.json"
         self.figures = path / "figures"

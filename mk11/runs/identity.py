@@ -38,6 +38,7 @@ NEUTRAL: Mapping[str, object] = {
     "ema_decay": 0.0,
     "model.allow_partial": False,
     "model.options": {},
+    "optim.reference_compatible": False,
     "trainer.compile": False,
     "trainer.devices": 1,
     "trainer.num_nodes": 1,
@@ -70,6 +71,8 @@ def _as_float(value: object) -> object:
 def _without_effect(key: str, config: Mapping[str, Any]) -> bool:
     """Whether another key switches this one off."""
     mix = config.get("mix", {})
+    if key.startswith("pretrain."):
+        return not str(config["model"]["weights"]).startswith("stage:")
     if key.startswith("mix."):
         return not (mix.get("mixup_alpha") or mix.get("cutmix_alpha"))
     return key == "data.target_um_per_pixel" and config["data"]["resize"] != "fixed_scale"

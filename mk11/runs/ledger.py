@@ -13,11 +13,12 @@ import yaml
 from mk11.errors import UserError
 from mk11.files import read_json
 from mk11.runs.folder import HEARTBEAT_SECONDS, RunFolder
-from mk11.runs.shapes import FINAL, config_faults, metrics_faults, record_faults
+from mk11.runs.shapes import FINAL, config_faults, metrics_faults, other_metrics_faults, record_faults
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
 DEAD_AFTER = 6 * HEARTBEAT_SECONDS
 MOST_TOLD = 5  # keys of a damaged file
+TRAINING = "train"  # the stage whose runs end in predictions
 NOT_RUNS = {"previous", "checkpoints", "figures", "tensorboard", "wandb"}
 
 __all__ = ["FINAL", "Run", "find_runs", "is_beating", "read_run", "run_folders", "visited"]
@@ -32,13 +33,18 @@ class Run:
     metrics: Mapping[str, Any] | None
 
     @property
+    def stage(self) -> str:
+        """The script that made it: train or pretrain."""
+        return str(self.record["stage"])
+
+    @property
     def name(self) -> str:
         """The experiment's name, the first level under the stage."""
         return str(self.record["experiment"])
 
     @property
     def model(self) -> str:
-        """The choice of the config group `model`."""
+        """The choice of the config group `model`; of a pre-training, of `ssl`."""
         return str(self.record["model"])
 
     @property
@@ -161,12 +167,13 @@ def read_run(path: Path) -> Run:
     if wrong := record_faults(record):
         raise UserError(f"{folder.record} must have {', '.join(wrong)} as runs have, but has not")
     finished = record.get("status") == "finished" and folder.metrics.exists()
-    return Run(folder, record, _metrics(folder, record["data"]["classes"]) if finished else None)
+    return Run(folder, record, _metrics(folder, record) if finished else None)
 
 
-def _metrics(folder: RunFolder, classes: list[str]) -> Mapping[str, Any]:
+def _metrics(folder: RunFolder, record: Mapping[str, Any]) -> Mapping[str, Any]:
     metrics = read_json(folder.metrics)
-    if wrong := metrics_faults(metrics, classes):
+    faults = metrics_faults if record["stage"] == TRAINING else other_metrics_faults
+    if wrong := faults(metrics, record["data"]["classes"]):
         told = ", ".join(wrong[:MOST_TOLD]) + (" and more" if len(wrong) > MOST_TOLD else "")
         raise UserError(f"{folder.metrics} must have {told} as finished runs have, but has not")
     return metrics

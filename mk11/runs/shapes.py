@@ -38,6 +38,12 @@ def metrics_faults(metrics: object, classes: Sequence[str]) -> list[str]:
     return found + [key for key in ("epochs", "best_epoch") if not _is_number_or_none(metrics.get(key))]
 
 
+def other_metrics_faults(metrics: object, _: Sequence[str]) -> list[str]:
+    """The same for runs that end in an encoder: they have final measures and no predictions."""
+    final = metrics.get("final") if isinstance(metrics, dict) else None
+    return [] if isinstance(final, dict) and all(map(_is_number, final.values())) else ["final"]
+
+
 def config_faults(config: Mapping[str, Any]) -> list[str]:
     """Keys of config.yaml that are lacking or not as readers need them, dotted."""
     told = [key for key in ("data", "model") if not isinstance(config.get(key), dict)]

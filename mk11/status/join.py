@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mk11.runs.configurations import Configuration
-from mk11.runs.ledger import Run
+from mk11.runs.ledger import TRAINING, Run
 from mk11.status.cells import Cell
 from mk11.status.rows import Place, Row, rows_of
 from mk11.status.sweeps import Planned, Shape, Sweep, data_of, parse, shape
@@ -30,7 +30,8 @@ class Join:
                 self._index(number, run, tuple(configuration.expected_folds))
 
     def _index(self, number: int, run: Run, folds: tuple[int, ...]) -> None:
-        overrides = parse(run.record.get("overrides") or ())
+        stage = [] if run.stage == TRAINING else [f"stage={run.stage}"]
+        overrides = parse([*stage, *(run.record.get("overrides") or ())])
         self.by_folder[run.folder.path.resolve()] = (number, (run.fold, run.seed))
         self.by_overrides[frozenset(overrides.items())] = (number, (run.fold, run.seed))
         self.by_shape[shape(overrides)] = number

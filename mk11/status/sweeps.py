@@ -12,7 +12,7 @@ from typing import Any
 
 from mk11.errors import UserError
 from mk11.files import read_json
-from mk11.runs.ledger import visited
+from mk11.runs.ledger import TRAINING, visited
 
 # Overrides that say which cell, or how it is run: two cells that agree in all others share a configuration.
 OF_THE_CELL = ("fold", "seed")
@@ -88,13 +88,20 @@ def read_sweep(folder: Path) -> Sweep:
     for record in records:
         by_number.setdefault(int(record["num"]), []).append(record)
     cells = []
+    stage = stage_of(str(content["command"]))
     for number, asked in enumerate(content["cells"]):
         begun = by_number.get(number, [])
-        whole, parts = planned(asked["overrides"]), [_begun(record) for record in begun]
+        whole, parts = planned([*stage, *asked["overrides"]]), [_begun(record, stage) for record in begun]
         cells += parts
         if not parts or (whole.fold == "all" and all(part.fold != "all" for part in parts)):
             cells.append(whole)
     return Sweep(folder, str(content["command"]), tuple(cells), _alive(folder, content))
+
+
+def stage_of(command: str) -> list[str]:
+    """What tells cells of another script than train.py from its own, as an override: `stage=pretrain`."""
+    scripts = [Path(word).stem for word in command.split() if word.endswith(".py")]
+    return [f"stage={name}" for name in scripts[:1] if name != TRAINING]
 
 
 def parse(overrides: Sequence[str]) -> dict[str, str]:
@@ -122,8 +129,8 @@ def planned(overrides: Sequence[str]) -> Planned:
     return Planned(parsed, int(fold) if fold.isdecimal() else fold, int(seed) if seed.isdecimal() else 0)
 
 
-def _begun(record: Mapping[str, Any]) -> Planned:
-    asked = planned(record["overrides"])
+def _begun(record: Mapping[str, Any], stage: Sequence[str]) -> Planned:
+    asked = planned([*stage, *record["overrides"]])
     fold = asked.fold if record.get("fold") is None else record["fold"]
     folder = Path(record["folder"]) if record.get("folder") else None
     return Planned(

@@ -1,18 +1,12 @@
-"""What a run does around its steps: reseed, keep the history, keep the last and the best checkpoint."""
+"""What a supervised run does after each epoch: keep the last and the best checkpoint, say how it went."""
 
 import math
-import random
 import shutil
-import time
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.callbacks.checkpoint import Checkpoint
-from torch import Tensor
 
 from mk11.errors import UserError
 from mk11.files import replacing
@@ -22,102 +16,6 @@ from mk11.runs.folder import RunFolder
 def monitor_mode(monitor: str) -> str:
     """`min` for the loss, `max` for every other metric."""
     return "min" if monitor == "loss" else "max"
-
-
-class ReseedSteps(Callback):
-    """Seed all generators from (seed, epoch, step, rank), so that a resumed epoch repeats itself.
-
-    Lightning restores no random state; drop path and mixup draw from these generators in the main process.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, module: pl.LightningModule, batch: object, step: int
-    ) -> None:
-        """Reseed before every forward pass."""
-        entropy = [self.seed, trainer.current_epoch, step, trainer.global_rank]
-        numpy_seed, torch_seed, python_seed = np.random.SeedSequence(entropy).generate_state(3).tolist()
-        np.random.seed(numpy_seed)
-        torch.manual_seed(torch_seed)
-        random.seed(python_seed)
-
-
-class StepTimes(Callback):
-    """Log `data_wait`, the share of an epoch's steps spent waiting for data, and `images_per_second`."""
-
-    def __init__(self) -> None:
-        self._waited, self._images, self._mark, self._start = 0.0, 0, 0.0, 0.0
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Start the epoch's clock."""
-        self._waited, self._images = 0.0, 0
-        self._start = self._mark = time.perf_counter()
-
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, module: pl.LightningModule, batch: object, step: int
-    ) -> None:
-        """The time since the last step ended went into waiting for this batch."""
-        self._waited += time.perf_counter() - self._mark
-
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        module: pl.LightningModule,
-        outputs: object,
-        batch: dict[str, Tensor],
-        step: int,
-    ) -> None:
-        """Mark the end of the step and, with the last one, log the epoch's shares."""
-        self._mark = time.perf_counter()
-        self._images += len(batch["label"]) * trainer.world_size
-        if trainer.is_last_batch:
-            seconds = self._mark - self._start
-            rates = {"data_wait": self._waited / seconds, "images_per_second": self._images / seconds}
-            module.log_dict(rates, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
-
-
-class History(Callback):
-    """Write one row an epoch into `metrics.csv`, counting from 1; on a resume, drop what came too late."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-        self._start = 0.0
-
-    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Keep complete epochs only: a killed run may have written a row beyond its checkpoint."""
-        if trainer.is_global_zero:
-            kept = self.read()
-            self._write(kept[kept["epoch"] <= trainer.current_epoch] if len(kept) else kept)
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Start the epoch's clock."""
-        self._start = time.perf_counter()
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Append the epoch's row: every logged metric, the head's learning rate, seconds with validation."""
-        if trainer.is_global_zero:
-            logged = {key: float(value) for key, value in trainer.callback_metrics.items()}
-            rate = max(group["lr"] for group in trainer.optimizers[0].param_groups)
-            row = {
-                "epoch": trainer.current_epoch + 1,
-                **logged,
-                "lr": rate,
-                "seconds": time.perf_counter() - self._start,
-            }
-            self._write(pd.concat([self.read(), pd.DataFrame([row])], ignore_index=True))
-
-    def read(self) -> pd.DataFrame:
-        """The rows so far; empty before the first epoch."""
-        return pd.read_csv(self.folder.history) if self.folder.history.exists() else pd.DataFrame()
-
-    def _write(self, table: pd.DataFrame) -> None:
-        if len(table):
-            with replacing(self.folder.history) as temporary:
-                table.to_csv(temporary, index=False)
-        else:
-            self.folder.history.unlink(missing_ok=True)
 
 
 class BestAndLast(Checkpoint):

@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-from mk11.errors import UserError
 from mk11.optim.schedule import scaled_lr
-
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +18,7 @@ class Settings:
     weight_decay: float
     layer_decay: float
     betas: tuple[float, float]
+    reference_compatible: bool
     label_smoothing: float
     mixup_alpha: float
     cutmix_alpha: float
@@ -40,17 +38,3 @@ class Settings:
     def mixes(self) -> bool:
         """Whether batches are mixed at all."""
         return self.mixup_alpha > 0 or self.cutmix_alpha > 0
-
-
-def resolve_precision(asked: str, *, accelerator: str) -> str:
-    """Lightning's name of the precision asked for; auto is fp32 on a CPU and the best that a GPU has."""
-    import torch
-
-    on_cpu = accelerator == "cpu" or not torch.cuda.is_available()
-    if asked == "fp16" and on_cpu:
-        raise UserError("trainer.precision must be auto, fp32 or bf16 on a CPU, but is fp16")
-    if asked != "auto":
-        return PRECISIONS[asked]
-    if on_cpu:
-        return PRECISIONS["fp32"]
-    return PRECISIONS["bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"]

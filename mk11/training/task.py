@@ -1,7 +1,5 @@
 """The supervised task: a network, its loss, its optimiser, its validation metrics."""
 
-import math
-from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,21 +8,12 @@ from jaxtyping import Float
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from timm.data import Mixup
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
+from mk11.loop.step import scheduled, stop_if_not_finite
 from mk11.metrics.online import SplitMetrics
 from mk11.optim.groups import parameter_groups
 from mk11.optim.optimiser import adamw
-from mk11.optim.schedule import warmup_cosine
 from mk11.training.settings import Settings
-
-
-class NonFiniteLossError(RuntimeError):
-    """A loss of NaN or infinity: training cannot go on. `rows` are the batch's rows in the fold's table."""
-
-    def __init__(self, *, loss: float, epoch: int, step: int, rows: list[int]) -> None:
-        super().__init__(f"the loss is {loss} in epoch {epoch}, step {step}")
-        self.loss, self.epoch, self.step, self.rows = loss, epoch, step, rows
 
 
 class SubtypeClassifier(pl.LightningModule):
@@ -61,7 +50,7 @@ class SubtypeClassifier(pl.LightningModule):
         if self.mix is not None and len(image) % 2 == 0:  # timm mixes pairs: an odd last batch stays as it is
             image, target = self.mix(image, target)
         loss = self.criterion(self(image), target)
-        self._stop_if_not_finite(loss, batch["index"], batch_idx)
+        stop_if_not_finite(loss, rows=batch["index"], module=self, step=batch_idx)
         self.log(
             "train/loss",
             loss,
@@ -99,26 +88,16 @@ class SubtypeClassifier(pl.LightningModule):
             lr=self.settings.lr,
             weight_decay=self.settings.weight_decay,
             layer_decay=self.settings.layer_decay,
+            reference=self.settings.reference_compatible,
         )
         optimiser = adamw(groups, betas=self.settings.betas)
-        # Not `trainer.estimated_stepping_batches`: it starts the loader before a resume has set the epoch.
-        total = self.settings.epochs * self.trainer.datamodule.steps_per_epoch()  # type: ignore[attr-defined]
-        curve = partial(
-            warmup_cosine,
-            warmup_steps=round(total * self.settings.warmup_epochs / self.settings.epochs),
-            total_steps=total,
+        return scheduled(
+            optimiser,
+            module=self,
+            epochs=self.settings.epochs,
+            warmup_epochs=self.settings.warmup_epochs,
             min_ratio=self.settings.min_lr / self.settings.lr,
         )
-        return {
-            "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": LambdaLR(optimiser, curve), "interval": "step"},
-        }
-
-    def _stop_if_not_finite(self, loss: Tensor, rows: Tensor, step: int) -> None:
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            epoch = self.current_epoch + 1
-            raise NonFiniteLossError(loss=value, epoch=epoch, step=step + 1, rows=rows.tolist())
 
 
 def _mixup(settings: Settings, num_classes: int) -> Mixup:

@@ -4,7 +4,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from mk11.cli.checks import check_config, check_given
+from mk11.cli.checks import check_config
+from mk11.cli.rules import check_given
 from mk11.errors import UserError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -49,7 +50,7 @@ def test_what_the_project_ships_breaks_no_rule(recipe, model):
         ("model.mean=0.5", "model.mean must be a list of 3 numbers, but is 0.5"),
         ("model.std=[0,0,0]", "each number of model.std must be a number above 0, but is 0"),
         ("model.drop_path=2", "model.drop_path must be a number in [0, 1), but is 2"),
-        ("model.weights=null", "model.weights must be none, imagenet or a file, but is None"),
+        ("model.weights=null", "model.weights must be none, imagenet, stage:pretrain or a file, but is None"),
         ("augment.brightness=5", "augment.brightness must be a number in [0, 1], but is 5"),
         (
             "augment=paper augment.scale=[2,3]",

@@ -233,6 +233,8 @@ def test_each_answer_to_imbalance_trains(imbalance, train_in_process):
         ("data.root=/no/such/folder", "/no/such/folder"),
         ("model.weights=/no/such/file.ckpt", "/no/such/file.ckpt"),
         ("data.resize=fixed_scale", "data.target_um_per_pixel"),
+        ("augment=mocov3", "augment must give one view of an image, but augment=mocov3 gives 2"),
+        ("optim.reference_compatible=maybe", "optim.reference_compatible"),
         ("imbalance=class_weights imbalance.power=3", "imbalance.power must be in [0, 2], but is 3"),
     ],
 )

@@ -105,3 +105,10 @@ def test_runs_on_the_images_locked_away_are_compared_where_there_is_nothing_else
         write_run(tmp_path, model=model, fold="final", cells=CELLS)
     out, _, code = compare("a", "b", "--runs", tmp_path, FEW)
     assert (code, "fold final, seed 0" in out) == (0, True)
+
+
+def test_a_pre_training_of_the_same_name_is_no_side(tmp_path, compare):
+    write_runs(tmp_path / "runs", models={"convnext": 2.0, "vit": 1.0}, cells=CELLS)
+    write_runs(tmp_path / "runs", models={"convnext": 2.0}, folds=[0], cells=CELLS, stage="pretrain")
+    _, err, code = compare("convnext", "vit", "--runs", tmp_path / "runs")
+    assert code == 0, err

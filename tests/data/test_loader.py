@@ -9,8 +9,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from mk11.data.batches import device_batch_size
 from mk11.data.cells import Fold
-from mk11.data.loader import CellLoaders, device_batch_size
+from mk11.data.loader import CellLoaders
 from mk11.data.transforms.paper import Paper
 from mk11.data.transforms.plain import Plain
 from mk11.data.transforms.resize import resize_policy

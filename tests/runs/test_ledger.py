@@ -39,6 +39,16 @@ def test_a_run_tells_what_its_files_say(run, tmp_path):
     assert found.config["data"]["folds"]["count"] == 5
 
 
+def test_a_pre_training_ends_in_final_measures_and_no_predictions(tmp_path):
+    folder = write_run(tmp_path, stage="pretrain", model="mae")
+    (found,), problems = find_runs([tmp_path])
+    assert (found.stage, found.model, found.status, problems) == ("pretrain", "mae", "finished", [])
+    assert found.metrics["final"]["probe_f1_macro"] == 0.5
+    changed(folder / "metrics.json", final={"loss": "small"})
+    _, (problem,) = find_runs([tmp_path])
+    assert "metrics.json must have final" in problem
+
+
 def test_a_run_of_the_older_format_is_read_with_unknown_data(tmp_path):
     write_run(tmp_path, old=True)
     (found,), problems = find_runs([tmp_path])

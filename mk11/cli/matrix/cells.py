@@ -5,7 +5,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +14,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
-from mk11.cli.job import Job, job_of
+from mk11.cli.base import BaseJob
 from mk11.cli.matrix.devices import claimed
 from mk11.cli.matrix.records import CellRecord, MatrixFolder
 from mk11.cli.matrix.supervise import SilentError, Watch, supervise
 from mk11.cli.sentence import sentence
 from mk11.errors import UserError
-from mk11.files import read_json
 from mk11.runs.environment import commit
 from mk11.training.loggers import without_sweep
 
@@ -29,7 +28,7 @@ from mk11.training.loggers import without_sweep
 class Cell:
     """A job of the matrix, and the script that runs it."""
 
-    job: Job
+    job: BaseJob
     script: Path
     matrix: MatrixFolder
     record: CellRecord
@@ -71,7 +70,7 @@ class Cell:
         self.record.folder = str(job.folder.path)
         if is_finished(job):
             remember_search(job)
-            self.record.status, self.record.value = "skipped", stored_value(job)
+            self.record.status, self.record.value = "skipped", job.value()
             return
         self.matrix.write(self.record)  # with the folder: whoever looks can follow it
         with claimed(
@@ -79,32 +78,24 @@ class Cell:
         ) as devices:
             status = supervise(self._watch(devices))
         if status == 0:
-            self.record.status, self.record.value = "finished", stored_value(job)
+            self.record.status, self.record.value = "finished", job.value()
         else:
             self._ended("failed", self._last_words(status))
 
     def _watch(self, devices: Mapping[str, str]) -> Watch:
-        folder = self.job.folder
         return Watch(
             command=self.command(),
             environment={**without_sweep(os.environ), **self._threads(devices), **devices},
             log=self.matrix.log(self.record),
             say=self._echo,
             silence=self.job.cfg.jobs_timeout,
-            signs=(folder.progress, folder.record),
+            signs=self.job.signs,
             stopped=self.matrix.stopping,
         )
 
     def command(self) -> list[str]:
-        """The command line of the cell alone; `hydra.mode=RUN` outweighs a `sweep=` group."""
-        hydra = HydraConfig.get()
-        kept = ("hydra.searchpath", "hydra.verbose")
-        passed = [override for override in hydra.overrides.hydra if override.lstrip("+~").startswith(kept)]
-        folders = [
-            source.path for source in hydra.runtime.config_sources if source.provider == "command-line"
-        ]
-        place = ["--config-dir", folders[0]] if folders else []
-        return [sys.executable, str(self.script), *place, *self.record.overrides, *passed, "hydra.mode=RUN"]
+        """The command line of the cell alone."""
+        return script_command(self.script, self.record.overrides)
 
     def _threads(self, devices: Mapping[str, str]) -> dict[str, str]:
         """Cells at one time share the processor's cores, unless told otherwise."""
@@ -154,18 +145,33 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """Model, fold and seed, for the terminal."""
+        """What is trained, fold and seed, for the terminal."""
         cfg = self.job.cfg
-        return f"{self.job.choices['model']} fold {cfg.fold} seed {cfg.seed}"
+        return f"{self.job.row} fold {cfg.fold} seed {cfg.seed}"
 
 
-def cells_of(cfg: DictConfig, *, script: Path, matrix: MatrixFolder, num: int, jobs: int) -> list[Cell]:
-    """The cell that a composed config asks for, or with `fold=all` one a fold.
+def script_command(script: Path, overrides: Sequence[str]) -> list[str]:
+    """The command line of one run of a script, with what this process's own says of Hydra.
+
+    `hydra.mode=RUN` outweighs a `sweep=` group.
+    """
+    hydra = HydraConfig.get()
+    kept = ("hydra.searchpath", "hydra.verbose")
+    passed = [override for override in hydra.overrides.hydra if override.lstrip("+~").startswith(kept)]
+    folders = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
+    place = ["--config-dir", folders[0]] if folders else []
+    return [sys.executable, str(script), *place, *overrides, *passed, "hydra.mode=RUN"]
+
+
+def cells_of(
+    cfg: DictConfig, *, script: Path, matrix: MatrixFolder, num: int, jobs: int, kind: type[BaseJob]
+) -> list[Cell]:
+    """The cell that a composed config of a script's `kind` of job asks for, or with `fold=all` one a fold.
 
     Raises:
         UserError: The folds of `fold=all` cannot be told, as the config or the data are wrong.
     """
-    job = job_of(cfg)
+    job = kind.of(cfg)
     if cfg.fold != "all":
         return [Cell(job, script, matrix, CellRecord(num, job.overrides), jobs)]
     job.check()
@@ -176,14 +182,14 @@ def cells_of(cfg: DictConfig, *, script: Path, matrix: MatrixFolder, num: int, j
     ]
 
 
-def _of_fold(job: Job, fold: int) -> Job:
+def _of_fold(job: BaseJob, fold: int) -> BaseJob:
     cfg = copy.deepcopy(job.cfg)
     cfg.fold = fold
     rest = [override for override in job.overrides if override.split("=", 1)[0].lstrip("+") != "fold"]
-    return Job(cfg=cfg, choices=job.choices, overrides=[*rest, f"fold={fold}"])
+    return type(job)(cfg=cfg, choices=job.choices, overrides=[*rest, f"fold={fold}"])
 
 
-def is_finished(job: Job) -> bool:
+def is_finished(job: BaseJob) -> bool:
     """Whether the job's result is there and may stay."""
     folder, rerun = job.folder, job.cfg.rerun
     if rerun is True or folder.status() != "finished" or not folder.metrics.exists():
@@ -191,21 +197,16 @@ def is_finished(job: Job) -> bool:
     return not (rerun == "stale" and folder.read().get("commit") != commit())
 
 
-def remember_search(job: Job) -> None:
+def remember_search(job: BaseJob) -> None:
     """Note on a finished run that a search has met it since: its tables must say that it was tuned.
 
     The caller holds the folder, or nobody writes a finished one.
     """
-    search = job.config["analysis"]["tuned"]
+    search = (job.config.get("analysis") or {}).get("tuned")
     if search is not None and job.folder.read().get("tuned") != search:
         job.folder.update({"tuned": search})
 
 
-def stored_value(job: Job) -> float:
-    """The best validation value of the monitored metric of a finished run."""
-    return read_json(job.folder.metrics)["best_validation"][job.cfg.monitor]["value"]
-
-
-def _gpus(job: Job) -> int:
+def _gpus(job: BaseJob) -> int:
     """GPUs that the run will use; none where its accelerator is the CPU."""
     return 0 if job.cfg.trainer.accelerator == "cpu" else int(job.cfg.trainer.devices)

@@ -15,6 +15,8 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from mk11.cli.base import BaseJob
+from mk11.cli.job import Job
 from mk11.cli.matrix.cells import Cell, cells_of
 from mk11.cli.matrix.records import DONE, CellRecord, MatrixFolder
 from mk11.cli.matrix.table import print_cells
@@ -32,7 +34,7 @@ def in_multirun() -> bool:
     return HydraConfig.get().mode == RunMode.MULTIRUN
 
 
-def run_cell(cfg: DictConfig, *, script: Path) -> float:
+def run_cell(cfg: DictConfig, *, script: Path, kind: type[BaseJob]) -> float:
     """Run one cell of a multirun; returns its validation value, NaN without a result.
 
     A cell that fails does not raise: the launcher goes on with the others, and the table at the end tells.
@@ -43,7 +45,7 @@ def run_cell(cfg: DictConfig, *, script: Path) -> float:
         signal.signal(signal.SIGINT, lambda *_: None)  # SIG_IGN would be handed on to the run
     record = CellRecord(int(hydra.job.num), list(hydra.overrides.task))
     try:
-        cells = cells_of(cfg, script=script, matrix=matrix, num=record.num, jobs=cfg.jobs)
+        cells = cells_of(cfg, script=script, matrix=matrix, num=record.num, jobs=cfg.jobs, kind=kind)
     except (UserError, InstantiationException) as error:  # the folds of `fold=all` cannot be told
         record.status, record.error = "failed", sentence(error)
         matrix.write(record)
@@ -68,7 +70,7 @@ def cross_validate(cfg: DictConfig, *, script: Path) -> float:
     """
     hydra = HydraConfig.get()
     matrix = MatrixFolder(Path(hydra.sweep.dir).absolute())
-    cells = cells_of(cfg, script=script, matrix=matrix, num=0, jobs=cfg.jobs)
+    cells = cells_of(cfg, script=script, matrix=matrix, num=0, jobs=cfg.jobs, kind=Job)
     for num, cell in enumerate(cells):
         cell.record.num = num
     matrix.plan([cell.record.overrides for cell in cells], script=str(script))

@@ -44,7 +44,8 @@ def content_hash(folder: RunFolder) -> str:
     """Sixteen hex digits over everything that is uploaded of a finished run."""
     digest = hashlib.sha256()
     for path in (folder.config, folder.history, folder.metrics, folder.predictions):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        if path.exists():  # a pre-training has no predictions
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 

@@ -76,7 +76,7 @@ def run_options(
         "dir": str(folder.path),
         "name": f"{record['model']}-fold{record['fold']}-seed{record['seed']}",
         "group": group_name(folder, record),
-        "job_type": "train",
+        "job_type": record["stage"],
         "tags": run_tags(tags, config, record),
         "config": flat_config(config, record),
     }

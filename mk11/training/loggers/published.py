@@ -100,10 +100,17 @@ def replay(run: Any, folder: RunFolder, pseudonyms: Pseudonyms | None) -> None: 
 
 
 def publish(run: Any, folder: RunFolder, pseudonyms: Pseudonyms | None) -> None:  # noqa: ANN401
-    """Put a finished run's results on its W&B run: image and table, predictions, then the summary."""
+    """Put a finished run's results on its W&B run: image and table, predictions, then the summary.
+
+    Of a pre-training that is the summary alone.
+    """
     import wandb
 
-    metrics, table = read_json(folder.metrics), pq.read_table(folder.predictions)
+    metrics = read_json(folder.metrics)
+    if not folder.predictions.exists():  # a pre-training
+        run.summary.update({f"final/{name}": value for name, value in metrics["final"].items()})
+        return
+    table = pq.read_table(folder.predictions)
     classes = list(metrics["test"]["per_class"])
     columns, rows = per_class_table(metrics)
     with tempfile.TemporaryDirectory() as scratch:

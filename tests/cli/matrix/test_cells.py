@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf, open_dict
 
+from mk11.cli.job import Job
 from mk11.cli.matrix import supervise
 from mk11.cli.matrix.cells import cells_of, is_finished
 from mk11.cli.matrix.records import MatrixFolder
@@ -82,7 +83,7 @@ def only_record(matrix):
 def finishing(composed, script):
     """A script that leaves finished runs without training, worth 0.5, 0.6, 0.7 in folds 0, 1, 2."""
     cfg, matrix = composed("fold=all")
-    cells = cells_of(cfg, script=Path("none"), matrix=matrix, num=0, jobs=1)
+    cells = cells_of(cfg, script=Path("none"), matrix=matrix, num=0, jobs=1, kind=Job)
     folders, records = {}, {}
     for cell in cells:
         folder = cell.job.folder
@@ -98,7 +99,7 @@ def finishing(composed, script):
 
 def test_a_cell_that_fails_is_recorded_with_its_last_words_and_is_worth_nan(composed, script, capsys):
     cfg, matrix = composed()
-    value = run_cell(cfg, script=script("raise RuntimeError('the disk is full')"))
+    value = run_cell(cfg, script=script("raise RuntimeError('the disk is full')"), kind=Job)
     record = only_record(matrix)
     assert math.isnan(value)
     assert (record.status, record.error) == ("failed", "RuntimeError: the disk is full")
@@ -108,10 +109,10 @@ def test_a_cell_that_fails_is_recorded_with_its_last_words_and_is_worth_nan(comp
 
 def test_a_cell_that_is_killed_marks_its_run_folder(composed, script):
     cfg, matrix = composed()
-    (cell,) = cells_of(cfg, script=Path("none"), matrix=matrix, num=0, jobs=1)
+    (cell,) = cells_of(cfg, script=Path("none"), matrix=matrix, num=0, jobs=1, kind=Job)
     cell.job.folder.path.mkdir(parents=True)
     cell.job.folder.update({**cell.job.record(), "status": "running", "commit": None})
-    run_cell(cfg, script=script("import os; os.kill(os.getpid(), 9)"))
+    run_cell(cfg, script=script("import os; os.kill(os.getpid(), 9)"), kind=Job)
     assert only_record(matrix).error == "ended by signal 9"
     assert cell.job.folder.status() == "failed"
     assert cell.job.folder.error.read_text() == "ended by signal 9\n"
@@ -119,10 +120,10 @@ def test_a_cell_that_is_killed_marks_its_run_folder(composed, script):
 
 def test_a_cell_leaves_a_run_alone_that_another_process_is_at(composed, script):
     cfg, matrix = composed()
-    (cell,) = cells_of(cfg, script=Path("none"), matrix=matrix, num=0, jobs=1)
+    (cell,) = cells_of(cfg, script=Path("none"), matrix=matrix, num=0, jobs=1, kind=Job)
     with cell.job.folder.locked():
         cell.job.folder.update({**cell.job.record(), "status": "running", "commit": None})
-        run_cell(cfg, script=script("raise SystemExit('is being written by another process')"))
+        run_cell(cfg, script=script("raise SystemExit('is being written by another process')"), kind=Job)
         assert cell.job.folder.status() == "running"
         assert not cell.job.folder.error.exists()
     assert only_record(matrix).status == "failed"
@@ -130,7 +131,7 @@ def test_a_cell_leaves_a_run_alone_that_another_process_is_at(composed, script):
 
 def test_a_cell_that_is_silent_for_too_long_is_ended_and_marked(composed, script):
     cfg, matrix = composed("jobs_timeout=1")
-    run_cell(cfg, script=script("import time; time.sleep(60)"))
+    run_cell(cfg, script=script("import time; time.sleep(60)"), kind=Job)
     record = only_record(matrix)
     assert record.status == "timed_out"
     assert "jobs_timeout" in record.error
@@ -138,19 +139,19 @@ def test_a_cell_that_is_silent_for_too_long_is_ended_and_marked(composed, script
 
 def test_a_mistake_in_the_config_is_told_without_a_process(composed):
     cfg, matrix = composed("fold=7")
-    assert math.isnan(run_cell(cfg, script=Path("never started")))
+    assert math.isnan(run_cell(cfg, script=Path("never started"), kind=Job))
     assert only_record(matrix).error == "fold must be one of 0, 1, 2, but is 7"
 
 
 def test_a_mistake_that_hides_the_folds_is_told_too(composed):
     cfg, matrix = composed("fold=all", "data.root=nowhere")
-    assert math.isnan(run_cell(cfg, script=Path("never started")))
+    assert math.isnan(run_cell(cfg, script=Path("never started"), kind=Job))
     assert "nowhere" in only_record(matrix).error
 
 
 def test_a_cell_is_started_with_its_own_overrides_and_outside_any_sweep(composed, script, monkeypatch):
     cfg, matrix = composed("fold=all", "seed=4")
-    cell = cells_of(cfg, script=Path("/somewhere/train.py"), matrix=matrix, num=0, jobs=1)[1]
+    cell = cells_of(cfg, script=Path("/somewhere/train.py"), matrix=matrix, num=0, jobs=1, kind=Job)[1]
     command = cell.command()
     assert command[1] == "/somewhere/train.py"
     assert command[-1] == "hydra.mode=RUN"
@@ -182,8 +183,8 @@ def test_all_folds_are_worth_their_mean_and_leave_a_file_that_says_so(composed, 
 def test_finished_folds_are_not_done_again(composed, script):
     _, path = finishing(composed, script)
     cfg, matrix = composed("fold=all")
-    first = run_cell(cfg, script=path)
-    again = run_cell(cfg, script=script("raise RuntimeError"))
+    first = run_cell(cfg, script=path, kind=Job)
+    again = run_cell(cfg, script=script("raise RuntimeError"), kind=Job)
     assert again == first == pytest.approx(0.6)
     assert [record.status for record in matrix.records()] == ["skipped"] * 3
 
@@ -191,10 +192,10 @@ def test_finished_folds_are_not_done_again(composed, script):
 def test_a_search_that_meets_finished_runs_leaves_its_name_on_them(composed, script):
     cells, path = finishing(composed, script)
     cfg, _ = composed("fold=all")
-    run_cell(cfg, script=path)
+    run_cell(cfg, script=path, kind=Job)
     assert {cell.job.folder.read()["tuned"] for cell in cells} == {None}
     cfg, _ = composed("fold=all", "analysis.tuned=hparams")
-    run_cell(cfg, script=Path("never started"))
+    run_cell(cfg, script=Path("never started"), kind=Job)
     assert {cell.job.folder.read()["tuned"] for cell in cells} == {"hparams"}
 
 
@@ -202,7 +203,7 @@ def test_folds_that_never_began_are_told_by_name(composed, script, capsys):
     cfg, matrix = composed("fold=all")
     matrix.path.mkdir(parents=True)
     matrix.stop.touch()
-    run_cell(cfg, script=Path("never started"))
+    run_cell(cfg, script=Path("never started"), kind=Job)
     assert [(record.fold, record.status) for record in matrix.records()] == [
         (fold, "not begun") for fold in range(3)
     ]
@@ -212,7 +213,7 @@ def test_seeds_of_one_configuration_do_not_overwrite_each_others_mean(composed, 
     for seed in (0, 1):
         _, path = finishing(lambda *more, seed=seed: composed(*more, f"seed={seed}"), script)
         cfg, _ = composed("fold=all", f"seed={seed}")
-        run_cell(cfg, script=path)
+        run_cell(cfg, script=path, kind=Job)
     found = sorted(path.name.split("-")[1] for path in (tmp_path / "runs" / "cv").glob("*.json"))
     assert found == ["seed0.json", "seed1.json"]
 
@@ -221,7 +222,7 @@ def test_one_missing_fold_leaves_the_mean_unknown_and_the_others_done(composed, 
     _, path = finishing(composed, script)
     path.write_text('import sys\nif "fold=1" in sys.argv: sys.exit("no memory")\n' + path.read_text())
     cfg, matrix = composed("fold=all")
-    assert math.isnan(run_cell(cfg, script=path))
+    assert math.isnan(run_cell(cfg, script=path, kind=Job))
     assert [record.status for record in matrix.records()] == ["finished", "failed", "finished"]
     assert matrix.records()[1].error == "no memory"
 
@@ -230,5 +231,5 @@ def test_a_matrix_that_is_stopped_begins_no_more_cells(composed):
     cfg, matrix = composed()
     matrix.path.mkdir(parents=True)
     matrix.stop.touch()
-    assert math.isnan(run_cell(cfg, script=Path("never started")))
+    assert math.isnan(run_cell(cfg, script=Path("never started"), kind=Job))
     assert matrix.records() == []

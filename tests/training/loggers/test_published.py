@@ -1,5 +1,6 @@
 import io
 import json
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from mk11.evaluation.predictions import read_predictions
 from mk11.files import read_json
 from mk11.runs.ledger import read_run
 from mk11.runs.pseudonyms import Pseudonyms
+from mk11.training.loggers.binding import content_hash
 from mk11.training.loggers.published import (
     confusion_counts,
     draw_confusion,
@@ -22,6 +24,7 @@ from mk11.training.loggers.published import (
     shareable,
     summary,
 )
+from mk11.training.loggers.published import publish as replay_summary
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +162,17 @@ def test_the_table_has_a_row_for_each_split_and_class(stored):
     columns, rows = per_class_table(run.metrics)
     assert len(rows) == 2 * len(run.classes)
     assert all(len(row) == len(columns) for row in rows)
+
+
+def test_of_a_pre_training_the_final_measures_arrive(tmp_path):
+    run = read_run(write_run(tmp_path, stage="pretrain", model="mae"))
+
+    class Server:
+        summary: ClassVar[dict[str, float]] = {}
+
+    replay_summary(Server(), run.folder, None)
+    assert Server.summary == {"final/loss": 0.4, "final/probe_f1_macro": 0.5, "final/rankme": 12.0}
+    assert len(content_hash(run.folder)) == 16
 
 
 def test_history_leaves_out_what_was_not_logged(stored):

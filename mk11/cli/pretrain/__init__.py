@@ -1,0 +1,1 @@
+"""`python pretrain.py`: pre-train an encoder for one fold."""

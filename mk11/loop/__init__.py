@@ -1,0 +1,1 @@
+"""What every training loop shares, supervised or not: trainer, reseeding, history, progress, checkpoints."""

@@ -1,0 +1,355 @@
+"""`pretrain.py` from end to end, in this process, on a few dozen images."""
+
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mk11.files import read_json
+from mk11.models.encoder_file import read_about
+from mk11.ssl.callbacks import LastAndGood
+from mk11.ssl.health.checks import HealthCheck
+from mk11.ssl.mae import MAE
+
+METHODS = ("mae", "convmae", "mocov3", "mixmim")
+TIMES = ["data_wait", "images_per_second", "seconds", "peak_memory_gib"]
+
+
+class Stopped(Exception):  # noqa: N818
+    """Stands for whatever ends a run in the middle."""
+
+
+@contextmanager
+def stopped_after(epochs):
+    """Runs within end right after the checkpoint of that epoch."""
+    save = LastAndGood.on_train_epoch_end
+
+    def save_then_stop(callback, trainer, module):
+        save(callback, trainer, module)
+        if trainer.current_epoch + 1 == epochs:
+            raise Stopped
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LastAndGood, "on_train_epoch_end", save_then_stop)
+        yield
+
+
+def weights(path):
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+def same_weights(one, two):
+    expected, found = weights(one.folder.last), weights(two.folder.last)
+    assert expected.keys() == found.keys()
+    return all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+def history(job):
+    return pd.read_csv(job.folder.history).drop(columns=TIMES)
+
+
+def test_a_run_leaves_an_encoder_and_how_it_fared(pretrain_in_process, capsys):
+    value, job = pretrain_in_process("logger=tensorboard")
+    folder = job.folder
+    assert folder.path.parts[-4:-1] == ("pretrain", "folder", "mae")
+    assert folder.path.name == f"fold0-seed0-{job.identity}"
+    present = {path.relative_to(folder.path).as_posix() for path in folder.path.rglob("*") if path.is_file()}
+    assert {
+        "config.yaml", "run.json", "metrics.csv", "metrics.json", "encoder.safetensors", "encoder.json",
+        "checkpoints/last.ckpt", "figures/pretraining.svg", "figures/pictures_epoch0002.png",
+    } <= present  # fmt: skip
+    assert "checkpoints/good.ckpt" not in present
+    assert any(name.startswith("tensorboard/events") for name in present)
+    rows = pd.read_csv(folder.history)
+    assert rows["epoch"].tolist() == [1, 2]
+    assert {"pretrain/loss", "val/probe_f1_macro", "val/knn_f1_macro", "health/feature_std", "health/rankme",
+            "lr", *TIMES} <= set(rows)  # fmt: skip
+    metrics = read_json(folder.metrics)
+    assert value == metrics["final"]["probe_f1_macro"] == pytest.approx(rows["val/probe_f1_macro"].iloc[-1])
+    assert metrics["final"]["loss"] == pytest.approx(rows["pretrain/loss"].iloc[-1])
+    assert [check["epoch"] for check in metrics["checks"]] == [1, 2]
+    said = capsys.readouterr().out
+    assert f"next: python train.py model=mae_tiny model.weights={folder.encoder}" in said
+
+
+def test_run_json_tells_what_was_learnt_from_and_what_was_left_out(pretrain_in_process):
+    _, job = pretrain_in_process("epochs=1")
+    record = read_json(job.folder.record)
+    assert (record["stage"], record["model"], record["status"]) == ("pretrain", "mae", "finished")
+    assert record["pool"]["fingerprint"] == job.pool.fingerprint
+    assert record["pool"]["counts"]["used"] == int((job.fold.table["split"] == "train").sum())
+    assert {"commit", "versions", "device", "seconds", "overrides", "choices"} <= set(record)
+
+
+def test_the_encoder_says_what_it_is_and_what_it_has_seen(pretrain_in_process):
+    _, job = pretrain_in_process("epochs=1")
+    about = read_about(job.folder.encoder)
+    assert about["method"] == "mae"
+    assert about["architecture"] == "mae_vit_tiny"
+    assert about["trained_on"] == sorted(job.pool.table["content_hash"])
+    assert about["identity"] == job.identity
+    assert about["ssl"]["mask_ratio"] == 0.75
+    assert read_json(job.folder.encoder.with_suffix(".json"))["pool"]["counts"] == job.pool.counts
+
+
+def test_training_starts_from_the_encoder(pretrain_in_process, train_in_process, capsys):
+    _, job = pretrain_in_process("epochs=1")
+    small = ("model=mae_tiny", "model.options.depth=1", "epochs=1")
+    _, tuned = train_in_process(f"model.weights={job.folder.encoder}", *small)
+    report = read_json(tuned.folder.record)["lineage"]["report"]
+    assert report["missing"] == []
+    with pytest.raises(SystemExit):
+        train_in_process(f"model.weights={job.folder.encoder}", "fold=1", *small)
+    assert "must not have seen the fold's validation or test images" in capsys.readouterr().err
+
+
+def test_the_same_command_again_trains_nothing(pretrain_in_process, capsys):
+    value, job = pretrain_in_process("epochs=1")
+    before = {path: path.stat().st_mtime_ns for path in job.folder.path.rglob("*") if path.suffix}
+    capsys.readouterr()
+    again, _ = pretrain_in_process("epochs=1")
+    assert "finished already" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert again == value
+
+
+def test_rerun_gives_equal_numbers_and_keeps_the_old(pretrain_in_process):
+    _, job = pretrain_in_process("epochs=1")
+    first = read_json(job.folder.metrics)
+    pretrain_in_process("epochs=1", "rerun=true")
+    second = read_json(job.folder.metrics)
+    assert second["final"] == first["final"]
+    (kept,) = (job.folder.path / "previous").iterdir()
+    assert read_json(kept / "metrics.json") == first
+
+
+@pytest.mark.parametrize("ssl", METHODS)
+def test_each_method_resumes_to_the_weights_of_an_uninterrupted_run(ssl, pretrain_in_process):
+    chosen = (f"ssl={ssl}", "epochs=3", "accumulate=2", "workers=1" if ssl == "mae" else "workers=0")
+    _, whole = pretrain_in_process(*chosen, "name=whole")
+    with stopped_after(2), pytest.raises(Stopped):
+        pretrain_in_process(*chosen, "name=broken")
+    _, resumed = pretrain_in_process(*chosen, "name=broken")
+    assert len(read_json(resumed.folder.record)["starts"]) == 2
+    assert same_weights(whole, resumed)
+    pd.testing.assert_frame_equal(history(whole), history(resumed), check_exact=True)
+    assert read_json(whole.folder.metrics)["final"] == read_json(resumed.folder.metrics)["final"]
+
+
+def test_looking_at_the_encoder_does_not_change_it(pretrain_in_process):
+    _, watched = pretrain_in_process("health.every=1", "ssl=mocov3", "name=watched")
+    _, alone = pretrain_in_process("health.every=0", "monitor=loss", "ssl=mocov3", "name=alone")
+    assert same_weights(watched, alone)
+    assert watched.identity == alone.identity
+    assert not any(key.startswith(("val/", "health/")) for key in pd.read_csv(alone.folder.history))
+
+
+def test_checks_leave_other_epochs_empty(pretrain_in_process):
+    _, job = pretrain_in_process("epochs=4", "health.every=3")
+    told = pd.read_csv(job.folder.history)["health/rankme"].notna()
+    assert told.tolist() == [False, False, True, True]
+    figures = sorted(path.name for path in job.folder.figures.glob("*.png"))
+    assert figures == ["pictures_epoch0003.png", "pictures_epoch0004.png"]
+
+
+def test_the_test_split_is_never_asked_for(pretrain_in_process, monkeypatch):
+    from mk11.data.loader import CellLoaders
+
+    asked, loader = set(), CellLoaders.loader
+
+    def noted(loaders, split):
+        asked.add(split)
+        return loader(loaders, split)
+
+    monkeypatch.setattr(CellLoaders, "loader", noted)
+    pretrain_in_process("epochs=1")
+    assert asked == {"train", "val"}
+
+
+def test_a_sneaked_in_test_image_is_not_learnt_from(pretrain_in_process, pretrain_job, tmp_path, capsys):
+    table = pretrain_job().fold.table
+    crops = tmp_path / "crops"
+    crops.mkdir()
+    for split in ("train", "val", "test"):
+        for number, path in enumerate(table.loc[table["split"] == split, "path"]):
+            shutil.copy(path, crops / f"{split}{number}.png")
+    _, job = pretrain_in_process("pool=folder", f"pool.folders=[{crops}]", "epochs=1")
+    held_out = set(table.loc[table["split"] != "train", "content_hash"])
+    assert held_out
+    assert not held_out & set(read_about(job.folder.encoder)["trained_on"])
+    counts = read_json(job.folder.record)["pool"]["counts"]
+    assert counts["held_out"] == len(table[table["split"] != "train"])
+    assert f"{counts['held_out']} held out for validation or test, left out" in capsys.readouterr().out
+
+
+def failing_loss(monkeypatch, *, step):
+    """From that step on the loss is not a number."""
+    forward, steps = MAE.forward, []
+
+    def spoilt(method, image, *, noise, progress):
+        steps.append(1)
+        outcome = forward(method, image, noise=noise, progress=progress)
+        return outcome._replace(loss=outcome.loss * (np.nan if len(steps) > step else 1))
+
+    monkeypatch.setattr(MAE, "forward", spoilt)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(
+    pretrain_in_process, monkeypatch, capsys, tmp_path
+):
+    failing_loss(monkeypatch, step=3)  # of two steps an epoch
+    with pytest.raises(SystemExit) as ended:
+        pretrain_in_process("epochs=4")
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    (last,) = (tmp_path / "runs").rglob("last.ckpt")
+    assert "error: the loss is nan in epoch 2, step 2" in said
+    assert f"The last good checkpoint is {last}" in said
+    assert torch.load(last, weights_only=True)["epoch"] == 0
+    (found,) = (read_json(path) for path in (tmp_path / "runs").rglob("nonfinite.json"))
+    assert len(found["images"]) == 16
+    (record,) = (read_json(path) for path in (tmp_path / "runs").rglob("run.json"))
+    assert record["status"] == "failed"
+
+
+def collapsing(monkeypatch, *, after):
+    """From that check on the features look collapsed."""
+    measure, checks = HealthCheck.measure, []
+
+    def spoilt(check, method, device):
+        checks.append(1)
+        found = measure(check, method, device)
+        return found | ({"health/feature_std": 1e-5} if len(checks) > after else {})
+
+    monkeypatch.setattr(HealthCheck, "measure", spoilt)
+
+
+def test_a_collapse_stops_with_the_last_good_checkpoint(pretrain_in_process, monkeypatch, capsys, tmp_path):
+    collapsing(monkeypatch, after=2)
+    with pytest.raises(SystemExit) as ended:
+        pretrain_in_process("epochs=8", "optim.warmup_epochs=0", "health.patience=2")
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    (good,) = (tmp_path / "runs").rglob("good.ckpt")
+    assert "error: the encoder has collapsed: after epoch 4" in said
+    assert f"The last good checkpoint is {good}, of epoch 2" in said
+    assert torch.load(good, weights_only=True)["epoch"] == 1
+
+
+def test_a_collapse_may_be_told_and_no_more(pretrain_in_process, monkeypatch, capsys):
+    collapsing(monkeypatch, after=0)
+    keys = ("epochs=3", "optim.warmup_epochs=0", "health.patience=1", "health.on_collapse=warn")
+    pretrain_in_process(*keys)
+    assert capsys.readouterr().err.count("warning: the encoder has collapsed") == 3
+
+
+def test_nothing_is_judged_while_the_learning_rate_still_rises(pretrain_in_process, monkeypatch):
+    collapsing(monkeypatch, after=0)
+    pretrain_in_process("epochs=2", "optim.warmup_epochs=2", "health.patience=1")
+
+
+def test_activation_checkpointing_changes_no_weight(pretrain_in_process):
+    _, plain = pretrain_in_process("name=plain", "epochs=1")
+    _, saving = pretrain_in_process("name=saving", "epochs=1", "trainer.grad_checkpointing=true")
+    assert plain.identity == saving.identity
+    assert same_weights(plain, saving)
+
+
+@pytest.mark.parametrize("ssl", METHODS)
+def test_each_method_pre_trains_in_bf16(ssl, pretrain_in_process):
+    _, job = pretrain_in_process(f"ssl={ssl}", "epochs=1", "trainer.precision=bf16")
+    assert np.isfinite(read_json(job.folder.metrics)["final"]["loss"])
+    assert all(value.dtype != torch.bfloat16 for value in weights(job.folder.last).values())
+
+
+def test_lars_and_layer_decay_train_too(pretrain_in_process):
+    _, job = pretrain_in_process("optim.name=lars", "optim.layer_decay=0.75", "epochs=1")
+    assert np.isfinite(read_json(job.folder.metrics)["final"]["loss"])
+
+
+def test_an_encoder_can_be_trained_further(pretrain_in_process, capsys):
+    _, first = pretrain_in_process("epochs=1")
+    _, second = pretrain_in_process("epochs=1", f"model.weights={first.folder.encoder}")
+    assert second.identity != first.identity
+    assert read_json(second.folder.record)["lineage"]["report"]["missing"] == []
+    with pytest.raises(SystemExit):
+        pretrain_in_process("epochs=1", "fold=1", f"model.weights={first.folder.encoder}")
+    assert "must not have seen" in capsys.readouterr().err
+
+
+def test_dry_prints_the_plan_and_trains_nothing(pretrain_in_process, capsys, monkeypatch):
+    monkeypatch.setattr("mk11.training.cost.BUDGET_SECONDS", 0.0)
+    value, job = pretrain_in_process("dry=true", "ssl=mocov3")
+    assert value is None
+    said = capsys.readouterr().out
+    for told in (
+        "of the training split",
+        "peak learning rates",
+        "estimated hours",
+        "crops as the method sees",
+    ):
+        assert told in said
+    assert (job.folder.path / "plan.png").exists()
+    assert not job.folder.record.exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("fold=all", "fold must be one fold or final, since each has an encoder of its own, but is all"),
+        ("fold=7", "fold must be one of 0, 1, 2, but is 7"),
+        ("epochs=0", "epochs must be a whole number of at least 1, but is 0"),
+        ("batch_size=512", "batch_size must be at most"),
+        ("ssl.mask_ratio=1.5", "ssl.mask_ratio must be a number in [0, 1), but is 1.5"),
+        ("health.every=often", "health.every must be a whole number of at least 0, but is often"),
+        ("health.every=0", "monitor must be loss where health.every=0, but is probe_f1_macro"),
+        ("health.on_collapse=panic", "health.on_collapse must be one of stop, warn, but is panic"),
+        ("optim.name=sgd", "optim.name must be one of adamw, lars, but is sgd"),
+        ("monitor=pr_auc", "monitor must be one of loss, probe_f1_macro"),
+        ("pool=folder", "pool.folders must be given"),
+        ("pool.training=false", "pool must have a source"),
+        ("augment=mocov3", "augment must give 1 view(s) of an image for ssl=mae"),
+        ("ssl=mixmim batch_size=15", "batch_size"),
+        ("ssl=mocov3 batch_size=2", "batch_size must give each device at least 4 images"),
+        ("image_size=30", "image_size"),
+        ("model.weights=/no/such/file", "/no/such/file"),
+        ("ssl.encoder=mine", "ssl.encoder must be left alone"),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(override, told, pretrain_in_process, capsys):
+    with pytest.raises(SystemExit) as ended:
+        pretrain_in_process(*override.split())
+    assert ended.value.code == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert told in message
+
+
+def test_the_pool_is_part_of_what_names_a_run(pretrain_job, tmp_path, cells):
+    crops = tmp_path / "crops"
+    shutil.copytree(Path(cells) / "blast", crops)
+    base = pretrain_job()
+    assert pretrain_job("pool=mixed").identity == base.identity
+    assert pretrain_job("pool=folder", f"pool.folders=[{crops}]").identity != base.identity
+    assert pretrain_job("ssl.mask_ratio=0.5").identity != base.identity
+    for irrelevant in (
+        "health.every=7",
+        "monitor=loss",
+        "workers=2",
+        "optim.trust=0.5",
+        "model.drop_path=0.3",
+    ):
+        assert pretrain_job(irrelevant).identity == base.identity
+
+
+def test_the_final_fold_has_an_encoder_that_has_not_seen_the_holdout(pretrain_in_process):
+    keys = ("fold=final", "data.holdout.fraction=0.3", "epochs=1", "health.every=0", "monitor=loss")
+    _, job = pretrain_in_process(*keys)
+    assert job.folder.path.name.startswith("foldfinal-seed0-")
+    locked = job.fold.table.loc[job.fold.table["split"] == "test", "content_hash"]
+    assert len(locked)
+    assert not set(locked) & set(read_about(job.folder.encoder)["trained_on"])

@@ -1,0 +1,291 @@
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from mk11.data.pool import Pool, counts_told
+from mk11.data.pool_loader import PoolLoaders, PoolViews
+from mk11.data.transforms.plain import Plain
+from mk11.data.transforms.resize import FixedScale, ShortSide
+from mk11.errors import UserError
+
+NONE = {"training": False, "folders": [], "manifests": [], "um_per_pixel": None}
+
+
+def pool_of(cells, fold=0, **changed):
+    return Pool(**{**NONE, **changed}).gather(cells, cells.fold(fold))
+
+
+def images_of(cells, fold, *splits):
+    table = cells.fold(fold).table
+    return table[table["split"].isin(splits)]
+
+
+def hashes(pool):
+    return set(pool.table["content_hash"])
+
+
+@pytest.fixture
+def cells(cell_data, class_folders):
+    """24 images in three folds."""
+    return cell_data(class_folders, folds={"count": 3})
+
+
+@pytest.fixture
+def crops(tmp_path, save):
+    """A folder of five other images, one of them deep inside."""
+    for number in range(4):
+        save(tmp_path / "crops" / f"{number}.png", 1000 + number, height=7)
+    save(tmp_path / "crops" / "slide" / "deep.png", 1004)
+    return tmp_path / "crops"
+
+
+def test_the_folds_training_images_are_a_pool_without_labels(cells):
+    pool = pool_of(cells, training=True)
+    assert hashes(pool) == set(images_of(cells, 0, "train")["content_hash"])
+    assert not {"label", "subtype", "split"} & set(pool.table)
+    assert pool.counts["used"] == pool.counts["training"] == len(pool.table)
+
+
+def test_each_pixel_is_that_of_the_row_it_stands_for(cells, crops):
+    pool = pool_of(cells, training=True, folders=[str(crops)])
+    assert len(pool.pixels) == len(pool.table) == pool.counts["used"]
+    files = {"cells": images_of(cells, 0, "train").set_index("content_hash")["path"]}
+    for row, entry in pool.table.iterrows():
+        path = files["cells"].get(entry["content_hash"]) or crops / entry["id"]
+        np.testing.assert_array_equal(pool.pixels[row], np.asarray(Image.open(path)))
+
+
+def test_a_renamed_copy_of_a_test_image_is_left_out(cells, crops):
+    sneaked = images_of(cells, 0, "test").iloc[0]
+    shutil.copy(sneaked["path"], crops / "harmless.png")
+    Image.open(sneaked["path"]).save(crops / "another.bmp")
+    pool = pool_of(cells, folders=[str(crops)])
+    assert sneaked["content_hash"] not in hashes(pool)
+    assert pool.counts["folders"] == 7
+    assert pool.counts["held_out"] == 2
+    assert pool.counts["used"] == 5
+    assert "2 held out for validation or test, left out" in counts_told(pool.counts)
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+@pytest.mark.parametrize("fold", [0, 1, 2])
+def test_no_held_out_image_of_any_fold_is_seen(cells, crops, fold, split):
+    for number, path in enumerate(images_of(cells, fold, split)["path"]):
+        shutil.copy(path, crops / f"copy{number}.png")
+    pool = pool_of(cells, fold, training=True, folders=[str(crops)])
+    assert not hashes(pool) & set(images_of(cells, fold, "val", "test")["content_hash"])
+    assert pool.counts["held_out"] == len(images_of(cells, fold, split))
+
+
+def test_the_holdout_is_left_out_of_numbered_folds(cell_data, class_folders):
+    cells = cell_data(class_folders, holdout={"fraction": 0.3}, folds={"count": 2})
+    locked = set(images_of(cells, "final", "test")["content_hash"])
+    pool = pool_of(cells, 0, folders=[str(class_folders)])
+    assert locked
+    assert not hashes(pool) & locked
+    assert hashes(pool) == set(images_of(cells, 0, "train")["content_hash"])
+
+
+def test_copies_are_used_once(cells, crops):
+    shutil.copy(crops / "0.png", crops / "again.png")
+    shutil.copy(images_of(cells, 0, "train")["path"].iloc[0], crops / "own.png")
+    pool = pool_of(cells, training=True, folders=[str(crops), str(crops)])
+    assert pool.table["content_hash"].is_unique
+    assert pool.counts["copies"] == 1 + 1 + 7
+    assert pool.counts["used"] == pool.counts["training"] + 5
+
+
+def test_a_pool_is_the_same_whatever_its_files_are_called(cells, crops, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    for number, path in enumerate(sorted(crops.rglob("*.png"), reverse=True)):
+        shutil.copy(path, other / f"{number}.png")
+    one, two = (pool_of(cells, folders=[str(folder)]) for folder in (crops, other))
+    assert one.fingerprint == two.fingerprint
+    for row in range(len(one.table)):
+        np.testing.assert_array_equal(one.pixels[row], two.pixels[row])
+    (other / "0.png").unlink()
+    assert pool_of(cells, folders=[str(other)]).fingerprint != one.fingerprint
+
+
+def manifest(path, rows):
+    table = pd.DataFrame(rows)
+    table.to_csv(path, index=False) if path.suffix == ".csv" else table.to_parquet(path)
+    return str(path)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_manifest_names_images_their_scales_and_patients(cells, crops, suffix):
+    rows = [
+        {"path": "0.png", "um_per_pixel": 0.25, "group": "P1"},
+        {"path": "slide/deep.png", "um_per_pixel": None, "group": None},
+        {"path": str(crops / "1.png"), "um_per_pixel": 0.5, "group": "P2"},
+    ]
+    file = manifest(crops / f"selected.{suffix}", rows)
+    table = pool_of(cells, manifests=[file], um_per_pixel=0.1).table.set_index("id")
+    assert table["um_per_pixel"].to_dict() == {
+        "0.png": 0.25,
+        "slide/deep.png": 0.1,
+        str(crops / "1.png"): 0.5,
+    }
+    assert table.loc["0.png", "group"] == "P1"
+    assert table.loc["slide/deep.png", "group"] == ""
+
+
+def test_unseen_images_of_a_held_out_patient_are_left_out(cell_data, tmp_path, save, crops):
+    root = tmp_path / "patients"
+    rows = []
+    for number in range(12):
+        save(root / f"{number}.png", 500 + number)
+        rows.append({"path": f"{number}.png", "subtype": "ab"[number % 2], "group": f"P{number // 2}"})
+    pd.DataFrame(rows).to_csv(root / "cells.csv", index=False)
+    cells = cell_data(root, folds={"count": 3})
+    test, train = (images_of(cells, 0, split)["group"].iloc[0] for split in ("test", "train"))
+    file = manifest(crops / "m.csv", [{"path": "0.png", "group": test}, {"path": "1.png", "group": train}])
+    pool = pool_of(cells, manifests=[file])
+    assert pool.table["id"].tolist() == ["1.png"]
+    assert pool.counts["held_out_groups"] == 1
+
+
+def test_an_image_that_changed_since_it_was_selected_is_refused(cells, crops, save):
+    known = pool_of(cells, folders=[str(crops)]).table.set_index("id")["content_hash"]
+    file = manifest(crops / "m.csv", [{"path": "0.png", "content_hash": known["0.png"]}])
+    assert len(pool_of(cells, manifests=[file]).table) == 1
+    save(crops / "0.png", 77)
+    with pytest.raises(UserError, match=r"1 have changed since, such as 0\.png"):
+        pool_of(cells, manifests=[file])
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({}, "pool must have a source"),
+        ({"training": "yes"}, r"pool\.training must be one of true, false, but is yes"),
+        ({"folders": 3}, r"pool\.folders must be a list of paths, but is 3"),
+        ({"folders": ["/no/such"]}, r"pool\.folders must be existing folders, but there is no /no/such"),
+        ({"manifests": ["/no/such.csv"]}, r"pool\.manifests must be existing tables"),
+        ({"um_per_pixel": -1, "training": True}, r"pool\.um_per_pixel must be a number above 0, but is -1"),
+    ],
+)
+def test_a_mistake_in_a_pool_is_told(cells, keys, told):
+    with pytest.raises(UserError, match=told):
+        pool_of(cells, **keys)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([{"file": "0.png"}], "must have a row for each image with its `path`"),
+        ([{"path": "0.png"}, {"path": "0.png"}], r"must name each image once, but names 0\.png again"),
+        ([{"path": "0.png", "um_per_pixel": "far"}], "must be a number above 0, but is far"),
+        ([{"path": "no.png"}], "must be readable, but 1 are not"),
+    ],
+)
+def test_a_mistake_in_a_manifest_is_told(cells, crops, rows, told):
+    with pytest.raises(UserError, match=told):
+        pool_of(cells, manifests=[manifest(crops / "m.csv", rows)])
+
+
+def test_a_pool_of_nothing_but_held_out_images_is_refused(cells, tmp_path):
+    for number, path in enumerate(images_of(cells, 0, "test")["path"]):
+        (tmp_path / "sneaky").mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "sneaky" / f"{number}.png")
+    with pytest.raises(UserError, match="pool must hold images that may be seen, but has 0 images"):
+        pool_of(cells, folders=[str(tmp_path / "sneaky")])
+
+
+def test_unreadable_files_are_named_or_skipped(cell_data, class_folders, crops):
+    (crops / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"broken\.png"):
+        pool_of(cell_data(class_folders), folders=[str(crops)])
+    pool = pool_of(cell_data(class_folders, on_bad_image="skip"), folders=[str(crops)])
+    assert list(pool.skipped) == ["broken.png"]
+    assert len(pool.table) == 5
+
+
+# Batches.
+
+PLAIN = Plain(resize=ShortSide(image_size=4, crop_fraction=1.0), mean=[0.5] * 3, std=[0.5] * 3)
+
+
+class Rows:
+    """Stands in for an augmentation: what an image is, and a random number."""
+
+    resize = ShortSide(image_size=4, crop_fraction=1.0)
+
+    def __init__(self, views=1):
+        self.views = views
+
+    def __call__(self, image, um_per_pixel):
+        value = torch.full((3, 4, 4), float(image.sum())) + torch.rand(1)
+        return torch.stack([value, -value]) if self.views == 2 else value
+
+
+def loaders_of(pool, transform=None, **changed):
+    keys = {"batch_size": 4, "accumulate": 1, "workers": 0, "seed": 3, **changed}
+    return PoolLoaders(pool=pool, transform=transform or Rows(), **keys)
+
+
+def epoch_rows(loader, epoch):
+    loader.sampler.set_epoch(epoch)
+    return [row for batch in loader for row in batch["index"].tolist()]
+
+
+def test_every_epoch_has_another_order_on_one_device(cells):
+    pool = pool_of(cells, training=True)
+    loader = loaders_of(pool).train_dataloader()
+    epochs = [epoch_rows(loader, epoch) for epoch in range(30)]
+    assert len({tuple(rows) for rows in epochs}) == 30
+    assert all(len(rows) == len(set(rows)) for rows in epochs)
+
+
+def test_what_an_epoch_leaves_out_is_seen_in_others(cells):
+    pool = pool_of(cells, training=True)
+    assert len(pool.table) % 4
+    loader = loaders_of(pool).train_dataloader()
+    seen = [set(epoch_rows(loader, epoch)) for epoch in range(30)]
+    assert set.union(*seen) == set(range(len(pool.table)))
+    assert len({frozenset(rows) for rows in seen}) > 1
+
+
+def test_two_views_make_a_batch_of_pairs(cells):
+    batch = next(iter(loaders_of(pool_of(cells, training=True), Rows(views=2)).train_dataloader()))
+    assert batch["image"].shape == (4, 2, 3, 4, 4)
+    torch.testing.assert_close(batch["image"][:, 0], -batch["image"][:, 1])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_number_of_workers_changes_no_number(cells, workers):
+    pool = pool_of(cells, training=True)
+    batches = [
+        [batch["image"] for batch in loaders_of(pool, workers=number).train_dataloader()]
+        for number in (0, workers)
+    ]
+    assert all(torch.equal(one, two) for one, two in zip(*batches, strict=True))
+
+
+def test_an_image_is_drawn_anew_in_each_epoch(cells):
+    views = PoolViews(pool_of(cells, training=True), Rows(), 0)
+    first, again, later = (views.__getitems__([(epoch, 2)])["image"] for epoch in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, later)
+
+
+def test_a_batch_larger_than_the_pool_is_refused(cells):
+    pool = pool_of(cells, training=True)
+    with pytest.raises(
+        UserError, match=f"batch_size must be at most {len(pool.table)}, the images of the pool"
+    ):
+        loaders_of(pool, batch_size=64)
+
+
+def test_unknown_scales_are_refused_at_a_fixed_one(cells, crops):
+    policy = FixedScale(image_size=4, target_um_per_pixel=1.0)
+    transform = Plain(resize=policy, mean=[0.5] * 3, std=[0.5] * 3)
+    with pytest.raises(UserError, match="um_per_pixel"):
+        PoolViews(pool_of(cells, folders=[str(crops)]), transform, 0)
+    assert len(PoolViews(pool_of(cells, folders=[str(crops)], um_per_pixel=0.2), transform, 0)) == 5

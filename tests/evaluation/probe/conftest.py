@@ -14,6 +14,11 @@ from mk11.models.encoder_file import write_encoder
 SIDE = 32
 
 
+@pytest.fixture(autouse=True)
+def no_width(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def data_config(root):
     """The keys of conf/data/folder.yaml, three folds."""
     base = OmegaConf.to_container(OmegaConf.load(CONF / "data" / "base" / "defaults.yaml"))

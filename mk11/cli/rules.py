@@ -52,13 +52,18 @@ CHOICES_OF_EVERY_RUN: Mapping[str, tuple[object, ...]] = {
 OF_SOME_CHOICES: Mapping[str, Rule] = {  # keys that only some augmentations have
     "augment.brightness": SHARE,
     "augment.contrast": SHARE,
+    "augment.grey": SHARE,
     "augment.hflip": SHARE,
+    "augment.hue": (float, "a number in [0, 0.5]", lambda value: 0 <= value <= 0.5),
+    "augment.jitter": SHARE,
     "augment.re_count": COUNT,
     "augment.re_prob": SHARE,
     "augment.saturation": SHARE,
     "augment.shift": BELOW_ONE,
 }
+OF_TWO_VIEWS: Mapping[str, Rule] = {"augment.blur": SHARE, "augment.solarise": SHARE}  # one for each
 RANGES: Mapping[str, Rule] = {
+    "augment.blur_radius": POSITIVE,
     "augment.ratio": POSITIVE,
     "augment.scale": (float, "a number in (0, 1]", lambda value: 0 < value <= 1),
     "augment.zoom": POSITIVE,
@@ -90,6 +95,8 @@ def check_images(values: Mapping[str, Any]) -> None:
     """UserError for the first key of augmentation and normalisation that breaks its rule."""
     check_ranges(values, RANGES)
     check_numbers(values, {key: rule for key, rule in OF_SOME_CHOICES.items() if key in values}, ())
+    for key in OF_TWO_VIEWS.keys() & values.keys():
+        check_list(key, values[key], OF_TWO_VIEWS[key], length=2)
     for key, rule in TRIPLES.items():
         check_list(key, values[key], rule, length=3)
 

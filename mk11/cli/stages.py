@@ -27,6 +27,8 @@ from mk11.runs.identity import flatten
 from mk11.training.loggers import without_sweep
 
 STAGED = "stage:pretrain"
+PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
+NO_WORDS = ("true", "false", "null", "nan", "inf", "infinity")  # to Hydra, values of another kind
 BEFORE_QUOTE = re.compile(r"(\\+)(?='|\Z)")
 CONF = Path(__file__).resolve().parents[2] / "conf"
 PASSED_GROUPS = ("data", "data/label_map", "model", "trainer", "logger")
@@ -107,6 +109,8 @@ def quoted(value: object) -> str:
         return f"[{','.join(map(quoted, value))}]"
     if isinstance(value, Mapping):
         return f"{{{','.join(f'{key}:{quoted(each)}' for key, each in value.items())}}}"
+    if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in NO_WORDS:
+        return value
     if isinstance(value, str):
         # A backslash stands for itself, but before a quote it has to be doubled.
         return "'" + BEFORE_QUOTE.sub(r"\1\1", value).replace("'", "\\'") + "'"

@@ -16,6 +16,7 @@ from mk11.files import read_json
 from mk11.runs.ledger import find_runs
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+pytestmark = pytest.mark.long
 TIMES = ["data_wait", "images_per_second", "seconds", "peak_memory_gib"]
 
 

@@ -159,6 +159,17 @@ def test_values_survive_the_command_line(value):
     assert override.value() == value
 
 
+@pytest.mark.parametrize("text", ["null", "True", "NaN", "inf", "12", "1e3", "-1", "", "a b", "x=y", "1_000"])
+def test_words_that_mean_something_to_hydra_stay_words(text):
+    (override,) = OverridesParser.create().parse_overrides([f"key={quoted(text)}"])
+    assert override.value() == text
+    assert isinstance(override.value(), str)
+
+
+def test_plain_words_are_left_readable():
+    assert quoted("/data/cells-2.png") == "/data/cells-2.png"
+
+
 def test_paths_with_odd_characters_survive_too():
     for path in ("/a b/c=d,e", "it's [x]", r"C:\x\'y", "${not} an interpolation?"):
         (override,) = OverridesParser.create().parse_overrides([f"key={quoted(str(Path(path)))}"])

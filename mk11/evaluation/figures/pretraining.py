@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mk11.evaluation.figures.canvas import BLUE, GREEN, GREY, INK, ORANGE, VERMILION, page
 
+ROOM = 1.1  # over the highest value
 PROBES = {
     "val/probe_f1_macro": (BLUE, "-", "linear probe, macro-F1"),
     "val/probe_balanced_accuracy": (BLUE, ":", "linear probe, balanced accuracy"),
@@ -37,7 +38,7 @@ def pretraining_curves(history: pd.DataFrame, path: Path) -> None:
         axes: dict[str, Axes] = figure.subplot_mosaic(mosaic)
         _draw_loss(axes["loss"], history)
         _line(axes["rate"], history, "lr", color=INK)
-        axes["rate"].set(title="Learning rate", xlabel="Epoch", ylim=(0, None))
+        axes["rate"].set(title="Learning rate", xlabel="Epoch", ylim=(0, _top(history["lr"])))
         axes["rate"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
         if not checked.empty:
             _draw_checks(axes, checked)
@@ -62,8 +63,14 @@ def _draw_checks(axes: dict[str, Axes], checked: pd.DataFrame) -> None:
     probes.legend(loc="best", handlelength=2.2)
     for name, (color, title) in SPREAD.items():
         _line(axes[name], checked, name, color=color, marker="o")
-        axes[name].set(title=title, ylim=(0, None))
+        axes[name].set(title=title, ylim=(0, _top(checked[name])))
     axes["health/rankme"].set_xlabel("Epoch")
+
+
+def _top(values: pd.Series) -> float:
+    """Where an axis from 0 ends."""
+    highest = float(values.max())
+    return ROOM * highest if highest > 0 else 1.0
 
 
 def _line(axes: Axes, history: pd.DataFrame, name: str, **look: Any) -> None:  # noqa: ANN401

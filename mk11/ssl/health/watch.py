@@ -2,11 +2,12 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
+from torch import Tensor
 
 from mk11.errors import UserError
 from mk11.runs.folder import RunFolder
@@ -62,49 +63,45 @@ class Watch(Callback):
         if not self.check.settings.due(epoch, self.settings.epochs):
             return
         trainer.callback_metrics  # noqa: B018  asked for on every device: they are gathered from all
-        wrong = self._look(trainer, module, epoch) if trainer.is_global_zero else None
-        wrong, raised = trainer.strategy.broadcast((wrong, self.alarm.raised))
-        if wrong is not None and raised:
-            self._collapsed(wrong, epoch, trainer)
+        told = self._look(trainer, module, epoch) if trainer.is_global_zero else None
+        told = trainer.strategy.broadcast(told)
+        if told is not None and self.check.settings.on_collapse == "stop":
+            raise UserError(told)
+        if told is not None and trainer.is_global_zero:
+            print(f"warning: {told}", file=sys.stderr, flush=True)
 
     def _look(self, trainer: pl.Trainer, module: SelfSupervised, epoch: int) -> str | None:
-        """Measure, log and draw; what is wrong, in words."""
-        device = module.device
-        found = self.check.measure(module.method, device)
+        """Measure, log and draw; a sentence if the encoder has collapsed."""
+        found = self.check.measure(module.method, module.device)
         if not all(map(math.isfinite, found.values())):
-            raise UserError(
-                f"the encoder's features are not finite after epoch {epoch}. The last good checkpoint is"
-                f" {self.folder.last}. A lower optim.base_lr or clip_norm may help"
-            )
+            saved = f". The last good checkpoint is {self.folder.last}" if self.folder.last.exists() else ""
+            raise UserError(f"the encoder's features are not finite after epoch {epoch}{saved}")
         module.log_dict(found, on_step=False, on_epoch=True, rank_zero_only=True)
-        pictures = self.check.pictures(module.method, device)
+        pictures = self.check.pictures(module.method, module.device)
         if pictures is not None:
             path = self.folder.figures / f"pictures_epoch{epoch:04d}.png"
             write_sheet(path, pictures, mean=self.mean, std=self.std)
         if epoch <= self.settings.warmup_epochs:
             return None  # hardly trained yet
-        logged = trainer.callback_metrics
+        return self._judged(epoch, trainer.callback_metrics)
+
+    def _judged(self, epoch: int, logged: Mapping[str, Tensor]) -> str | None:
         chance = logged.get("pretrain/chance")
-        return self.alarm.judge(
+        wrong = self.alarm.judge(
             epoch=epoch,
-            feature_std=found["health/feature_std"],
+            feature_std=float(logged["health/feature_std"]),
             loss=float(logged["pretrain/loss"]),
             chance=None if chance is None else float(chance),
         )
-
-    def _collapsed(self, wrong: str, epoch: int, trainer: pl.Trainer) -> None:
-        told = f"the encoder has collapsed: after epoch {epoch} {wrong}, for {self.alarm.bad_checks} checks"
-        if self.check.settings.on_collapse == "warn":
-            if trainer.is_global_zero:
-                print(f"warning: {told}", file=sys.stderr, flush=True)
-            return
-        raise UserError(
-            f"{told}. {self.last_good()}. A lower optim.base_lr or a larger batch_size may help;"
+        if wrong is None or not self.alarm.raised:
+            return None
+        return (
+            f"the encoder has collapsed: after epoch {epoch} {wrong}, for {self.alarm.bad_checks} checks."
+            f" {self._last_good()}. A lower optim.base_lr or a larger batch_size may help;"
             " health.on_collapse=warn goes on"
         )
 
-    def last_good(self) -> str:
-        """Where the last good checkpoint is, as a sentence without its end."""
+    def _last_good(self) -> str:
         if self.alarm.last_good is None:
             return "No check before looked well"
         return f"The last good checkpoint is {self.folder.good}, of epoch {self.alarm.last_good}"

@@ -50,12 +50,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", default="none", help="of --encoder: none, imagenet or a file (none)")
     parser.add_argument("--image-size", type=int, metavar="PX", help="of --encoder (as timm knows it)")
     parser.add_argument("--out", type=Path, help="of --encoder: folder for probe.json (runs/probe/NAME-HASH)")
+    parser.add_argument(
+        "--untrained", action="store_true", help="besides, each network with weights as drawn"
+    )
     parser.add_argument("--class-token", action="store_true", help="not the mean (MAE's published probe)")
     parser.add_argument(
         "--shots", type=int, nargs="+", default=SHOTS, help="labels of each class (1 5 10 25)"
     )
     parser.add_argument("--draws", type=int, default=DRAWS, help=f"of the shots ({DRAWS})")
-    parser.add_argument("--seed", type=int, default=SEED, help=f"of the draws and of --weights none ({SEED})")
+    parser.add_argument(
+        "--seed", type=int, default=SEED, help=f"of the draws and of weights as drawn ({SEED})"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
     parser.add_argument("--batch-size", type=int, default=BATCH, help=f"no figure depends on it ({BATCH})")

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from mk11.data.settings import check_whole
 from mk11.errors import UserError
 from mk11.evaluation.probe.data import Asked, DataSets, is_fold
-from mk11.evaluation.probe.encoders import Encoder, encoder_of
+from mk11.evaluation.probe.encoders import Encoder, encoder_of, untrained
 from mk11.evaluation.probe.extract import Computing, Extractor
 from mk11.evaluation.probe.from_timm import encoder_of_timm
 from mk11.evaluation.probe.measure import Settings, measure
@@ -47,6 +47,8 @@ def probe(options: argparse.Namespace) -> None:
         keys = ("weights", "image_size", "class_token", "seed")
         chosen = {key: getattr(options, key) for key in keys}
         encoders.append(encoder_of_timm(options.encoder, home=options.out, **chosen))
+    if options.untrained:
+        encoders = [one for trained in encoders for one in (trained, untrained(trained, seed=options.seed))]
     sets = DataSets(words.overrides)
     plans = [(encoder, sets.asked(encoder, words.folds)) for encoder in encoders]
     computing, precision = _computing(options)

@@ -1,10 +1,12 @@
 """The encoder of a run: of pre-training or its file, or of a finished training."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 import yaml
 from torch import nn
 
@@ -27,6 +29,7 @@ TOLD = (
     "weights",
     "commit",
 )
+DRAWN = ("architecture", "options", "class_token")  # of `about`, true of weights as drawn too
 
 
 class Ready(NamedTuple):
@@ -45,6 +48,7 @@ class Encoder:
     home: Path  # where probe.json goes
     image_size: int  # px
     build: Callable[[], Ready]
+    draw: Callable[[], Ready]  # with weights as drawn instead
     hash: str  # of its weights
     trained_on: frozenset[str]  # content hashes; empty for weights of others, which do not say
     config: Mapping[str, Any] | None  # of the run that made it
@@ -71,21 +75,44 @@ def encoder_of(path: Path, *, class_token: bool) -> Encoder:
     )
 
 
+def untrained(encoder: Encoder, *, seed: int) -> Encoder:
+    """The same network with weights as drawn: what its architecture knows before it has seen an image.
+
+    Its probe.json goes into a folder of its own inside the encoder's.
+    """
+
+    def build() -> Ready:
+        torch.manual_seed(seed)
+        return encoder.draw()
+
+    drawn = f"untrained-seed{seed}"
+    return replace(
+        encoder,
+        name=f"{encoder.name}, {drawn}",
+        home=encoder.home / drawn,
+        build=build,
+        hash=drawn,
+        trained_on=frozenset(),
+        about={"source": drawn, **{key: encoder.about.get(key) for key in DRAWN}},
+    )
+
+
 def _of_file(path: Path, *, name: str, config: Mapping[str, Any] | None, class_token: bool) -> Encoder:
     about = read_about(path)
     if not about:
         raise UserError(f"RUN must be a file that pretrain.py wrote, but {path} does not say what it holds")
 
-    def build() -> Ready:
+    def ready(trained: bool) -> Ready:
         named = (about["architecture"], about["image_size"], about["options"])
-        network = made(*named, str(path), class_token=class_token)
+        network = made(*named, str(path) if trained else "none", class_token=class_token)
         return Ready(network, about["mean"], about["std"])
 
     return Encoder(
         name=name,
         home=path.parent,
         image_size=about["image_size"],
-        build=build,
+        build=partial(ready, True),
+        draw=partial(ready, False),
         hash=file_hash(path),
         trained_on=frozenset(about["trained_on"]),
         config=config,
@@ -99,16 +126,18 @@ def _of_training(folder: RunFolder, *, class_token: bool) -> Encoder:
     about = read_provenance(folder.best)
     model = {key: value for key, value in about["model"].items() if not key.startswith("_")}
 
-    def build() -> Ready:
+    def ready(trained: bool) -> Ready:
         network = create_classifier(**{**model, "weights": "none"}, num_classes=len(about["classes"]))
-        load_network(network, folder.best)
+        if trained:
+            load_network(network, folder.best)
         return Ready(network, model["mean"], model["std"])
 
     return Encoder(
         name=_name(folder.path),
         home=folder.path,
         image_size=model["image_size"],
-        build=build,
+        build=partial(ready, True),
+        draw=partial(ready, False),
         hash=file_hash(folder.best),
         trained_on=frozenset(about["trained_on"]),
         config=_config(folder),

@@ -1,5 +1,6 @@
 """An encoder by its name in timm, for comparison: random, with ImageNet weights, or with those of a file."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,9 +45,9 @@ def encoder_of_timm(
         known = cast(Any, timm.create_model(architecture)).pretrained_cfg
     size = image_size or known["input_size"][-1]
 
-    def build() -> Ready:
+    def ready(trained: bool) -> Ready:
         torch.manual_seed(seed)
-        network = made(architecture, size, {}, weights, class_token=class_token)
+        network = made(architecture, size, {}, weights if trained else "none", class_token=class_token)
         report = cast(WeightsReport | None, network.weights_report)
         mean, std = (report and report.normalisation) or (known["mean"], known["std"])
         return Ready(network, mean, std)
@@ -55,7 +56,8 @@ def encoder_of_timm(
         name=f"{architecture}, weights {weights}",
         home=home or Path("runs/probe") / f"{architecture}-{found}",
         image_size=size,
-        build=build,
+        build=partial(ready, True),
+        draw=partial(ready, False),
         hash=found,
         trained_on=frozenset(about.get("trained_on", ())),
         config=None,

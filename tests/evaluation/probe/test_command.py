@@ -100,6 +100,16 @@ def test_a_finished_training_run_is_probed(train_in_process, capsys):
     assert found["results"][0]["data"]["fingerprint"] == job.fold.fingerprint
 
 
+def test_each_network_stands_beside_itself_untrained(run, data, capsys):
+    assert main([str(run), "--untrained", "--seed", "3", *CPU]) == 0
+    trained, drawn = read_json(run / "probe.json"), read_json(run / "untrained-seed3" / "probe.json")
+    assert trained["results"][0]["data"] == drawn["results"][0]["data"]
+    assert trained["results"][0]["linear"] != drawn["results"][0]["linear"]
+    assert trained["encoder"]["options"] == drawn["encoder"]["options"]
+    assert "method" not in drawn["encoder"]
+    assert "folder/mae/fold1, untrained-seed3 on folder" in capsys.readouterr().out
+
+
 def test_features_that_are_not_finite_are_told(run, capsys, monkeypatch):
     broken = "mk11.models.features.pooled"
     monkeypatch.setattr(broken, lambda _, image: torch.full((len(image), 4), torch.nan))

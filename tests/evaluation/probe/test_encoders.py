@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mk11.errors import UserError
-from mk11.evaluation.probe.encoders import encoder_of
+from mk11.evaluation.probe.encoders import encoder_of, untrained
 from mk11.evaluation.probe.from_timm import encoder_of_timm
 from mk11.models.classifier import create_encoder
 from mk11.models.features import pooled
@@ -38,6 +38,25 @@ def test_a_pretraining_run_gives_its_encoder(run):
     assert encoder.home == run
     assert encoder.name == "folder/mae/fold1"
     assert encoder.config["fold"] == 1
+
+
+def test_untrained_is_the_same_network_as_its_seed_draws_it(run):
+    encoder = encoder_of(run, class_token=False)
+    one, same, other = (untrained(encoder, seed=seed).build() for seed in (5, 5, 6))
+    assert torch.equal(features_of(one.network), features_of(same.network))
+    assert not torch.equal(features_of(one.network), features_of(other.network))
+    trained = encoder.build()
+    assert not torch.equal(features_of(one.network), features_of(trained.network))
+    assert [*one.network.state_dict()] == [*trained.network.state_dict()]
+    assert (one.mean, one.std) == (trained.mean, trained.std)
+    assert not untrained(encoder, seed=0).trained_on
+
+
+def test_a_trained_classifier_can_be_drawn_anew(train_in_process):
+    _, job = train_in_process("model=resnet_test", "epochs=1")
+    encoder = encoder_of(job.folder.path, class_token=False)
+    drawn, trained = untrained(encoder, seed=0).build(), encoder.build()
+    assert not torch.equal(features_of(drawn.network), features_of(trained.network))
 
 
 def test_its_file_alone_gives_the_same_encoder_in_its_run(run):

@@ -13,7 +13,7 @@ from torch import nn
 
 from mk11.cli.base import BaseJob
 from mk11.cli.checks import check_config
-from mk11.cli.lineage import provenance, renew_foreign_head, weights_report
+from mk11.cli.lineage import inherited_marks, provenance, renew_foreign_head, weights_report
 from mk11.cli.pretrain.job import PretrainJob
 from mk11.cli.rules import check_given
 from mk11.cli.stages import STAGED, check_stage, pretraining_of
@@ -176,7 +176,7 @@ class Job(BaseJob):
         """
         table = self.fold.table
         held_out = table.loc[table["split"] != "train", "content_hash"]
-        return {**self.fold.marks, **self.seen_mark(self.weights, held_out)}
+        return {**self.fold.marks, **self.seen_mark(self.weights, held_out), **inherited_marks(self.weights)}
 
     def _provenance(self) -> dict[str, Any]:
         table = self.fold.table
@@ -186,6 +186,7 @@ class Job(BaseJob):
             "model": self.config["model"],
             "fold": self.fold.fingerprint,
             "trained_on": sorted({*own, *provenance(self.weights).get("trained_on", ())}),
+            "marks": inherited_marks(self.weights),
         }
 
     def record(self) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from torch import nn
 from mk11.models.checkpoints import read_provenance
 from mk11.models.matching import WeightsReport
 
+TRANSDUCTIVE = "transductive"  # the mark of pre-training images that may be of held-out patients
+
 
 def weights_report(network: nn.Module) -> WeightsReport | None:
     """What became of each tensor of the starting weights; None for `weights=none`."""
@@ -20,6 +22,11 @@ def renew_foreign_head(network: nn.Module, weights: str, classes: Sequence[str])
     theirs = provenance(weights).get("classes")
     if theirs is not None and list(theirs) != list(classes):
         cast(Any, network).reset_classifier(len(classes))
+
+
+def inherited_marks(weights: str) -> dict[str, list[str]]:
+    """What every table of a network that starts from these weights must show."""
+    return dict(provenance(weights).get("marks") or {})
 
 
 def provenance(weights: str) -> dict[str, Any]:

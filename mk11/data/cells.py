@@ -123,7 +123,12 @@ class CellData:
         index, folds = self._indexed
         check_fold(fold, folds)
         images = index.images[folds.splits[fold].isin(["val", "test"]) | folds.locked]
-        return HeldOut(frozenset(images["content_hash"]), frozenset(images["group"]) - {""})
+        groups = images["group"]
+        return HeldOut(
+            hashes=frozenset(images["content_hash"]),
+            groups=frozenset(groups) - {""},
+            ungrouped=int((groups == "").sum()),
+        )
 
     def labelled(self) -> Relabelled:
         """All images of the index under their final labels, and the classes in their order."""
@@ -140,7 +145,7 @@ class CellData:
             self.generate(self.root)
         listing = list_files(root=self.root, layout=self.layout, file=self.file, csv_format=self.csv_format)
         if self.group_regex is not None:
-            listing["group"] = groups_from_paths(listing["id"], self.group_regex)
+            listing["group"] = groups_from_paths(listing["id"], self.group_regex, key="data")
         if self.um_per_pixel is not None:
             listing["um_per_pixel"] = listing["um_per_pixel"].fillna(self.um_per_pixel)
         with FileLock(self.folder / "index.lock"):  # runs that start at once read the images once

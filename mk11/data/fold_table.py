@@ -46,6 +46,7 @@ class HeldOut:
 
     hashes: frozenset[str]
     groups: frozenset[str]
+    ungrouped: int  # images whose group is not known
 
 
 def fold_table(images: pd.DataFrame, split: pd.Series, classes: tuple[str, ...], name: str) -> pd.DataFrame:

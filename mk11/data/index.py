@@ -47,7 +47,7 @@ def build_index(*, listing: pd.DataFrame, folder: Path, on_bad_image: str, threa
         UserError: unreadable images (all of them named) under `on_bad_image=error`.
     """
     files, unreadable = read_listing(
-        listing=listing, folder=folder, on_bad_image=on_bad_image, threads=threads
+        listing=listing, folder=folder, on_bad_image=on_bad_image, threads=threads, key="data"
     )
     if files.empty:
         raise UserError(f"data.root must hold readable images, but all {len(unreadable)} are unreadable")
@@ -57,7 +57,7 @@ def build_index(*, listing: pd.DataFrame, folder: Path, on_bad_image: str, threa
 
 
 def read_listing(
-    *, listing: pd.DataFrame, folder: Path, on_bad_image: str, threads: int | None
+    *, listing: pd.DataFrame, folder: Path, on_bad_image: str, threads: int | None, key: str
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """A listing's readable files (id, path, ...) with what reading told: width, height, content_hash, ...
 
@@ -65,19 +65,19 @@ def read_listing(
     that was left out.
 
     Raises:
-        UserError: unreadable images (all of them named) under `on_bad_image=error`.
+        UserError: unreadable images (all of them named) under `<key>.on_bad_image=error`.
     """
     files, unreadable = _with_facts(listing, folder / "files.parquet", threads)
     if unreadable and on_bad_image == "error":
-        raise UserError(_complaint(unreadable))
+        raise UserError(_complaint(unreadable, key))
     return files, unreadable
 
 
-def _complaint(unreadable: dict[str, str]) -> str:
+def _complaint(unreadable: dict[str, str], key: str) -> str:
     named = [f"\n  {name}: {reason}" for name, reason in list(unreadable.items())[:MAX_NAMED]]
     more = f"\n  and {len(unreadable) - MAX_NAMED} more" if len(unreadable) > MAX_NAMED else ""
     return (
-        f"images must be readable, but {len(unreadable)} are not (data.on_bad_image=skip leaves them out):"
+        f"images must be readable, but {len(unreadable)} are not ({key}.on_bad_image=skip leaves them out):"
         f"{''.join(named)}{more}"
     )
 

@@ -48,6 +48,7 @@ class PoolImages:
     `fingerprint`: 16 hex digits over contents and scales.
     `counts`: images that each kind of source brought, those left out and why, and those used.
     `skipped`: id and reason of each unreadable image that was left out.
+    `transductive`: how many images may be of held-out patients, in words; None where none can be.
     """
 
     table: pd.DataFrame
@@ -55,6 +56,7 @@ class PoolImages:
     fingerprint: str
     counts: dict[str, int]
     skipped: dict[str, str]
+    transductive: str | None
 
 
 class Pool:
@@ -82,8 +84,8 @@ class Pool:
         Raises:
             UserError: a source that is not there or damaged, or no image left.
         """
-        sources = self._sources(data, fold)
-        table, left_out = screened(sources, data.held_out(fold.fold))
+        sources, held_out = self._sources(data, fold), data.held_out(fold.fold)
+        table, left_out = screened(sources, held_out)
         brought = {kind: sum(len(one.images) for one in sources if one.kind == kind) for kind in KINDS}
         counts = {**brought, **left_out, "used": len(table)}
         if table.empty:
@@ -94,6 +96,7 @@ class Pool:
             fingerprint=_fingerprint(table),
             counts=counts,
             skipped={name: reason for one in sources for name, reason in one.skipped.items()},
+            transductive=_transductive(table, sources, held_out),
         )
 
     def _sources(self, data: CellData, fold: Fold) -> list[Source]:
@@ -127,6 +130,27 @@ def screened(sources: Sequence[Source], held_out: HeldOut) -> tuple[pd.DataFrame
         "copies": len(kept) - len(once),
     }
     return once.sort_values("content_hash", ignore_index=True), counts
+
+
+def _transductive(table: pd.DataFrame, sources: Sequence[Source], held_out: HeldOut) -> str | None:
+    """What no hash can tell: whether images without labels show cells of held-out patients."""
+    kinds = np.array([one.kind for one in sources])[table["part"]]
+    others = table[kinds != "training"]
+    return transductive(others["group"], held_out)
+
+
+def transductive(groups: pd.Series, held_out: HeldOut) -> str | None:
+    """How many images without labels may be of held-out patients, in words; None where none can be.
+
+    Args:
+        groups: Patient of each image, none of them held out; "" = unknown.
+        held_out: What is kept for judging.
+    """
+    unknown = len(groups) if held_out.ungrouped else int((groups == "").sum())
+    if not unknown:
+        return None
+    whose = "held-out patients are not all known" if held_out.ungrouped else "their patients are not known"
+    return f"unknown: {unknown} of {len(groups)} images without labels may be of held-out patients ({whose})"
 
 
 def counts_told(counts: Mapping[str, int]) -> str:

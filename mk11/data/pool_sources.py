@@ -91,7 +91,7 @@ def _read(kind: str, listing: pd.DataFrame, root: Path, data: CellData) -> Sourc
     folder = side_folder(root, data.work_dir)
     with FileLock(folder / "index.lock"):
         files, skipped = read_listing(
-            listing=listing, folder=folder, on_bad_image=data.on_bad_image, threads=data.threads
+            listing=listing, folder=folder, on_bad_image=data.on_bad_image, threads=data.threads, key="data"
         )
     name = hashlib.blake2b(f"pool {kind} {listing['source'][0]}".encode(), digest_size=3).hexdigest()
 

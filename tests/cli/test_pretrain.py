@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from mk11.files import read_json
+from mk11.models.checkpoints import read_provenance
 from mk11.models.encoder_file import read_about
 from mk11.ssl.callbacks import LastAndGood
 
+SMALL = ("model=mae_tiny", "model.options.depth=1", "epochs=1")  # a training from the encoder
 METHODS = ("mae", "convmae", "mocov3", "mixmim")
 TIMES = ["data_wait", "images_per_second", "seconds", "peak_memory_gib"]
 
@@ -96,12 +99,11 @@ def test_the_encoder_says_what_it_is_and_what_it_has_seen(pretrain_in_process):
 
 def test_training_starts_from_the_encoder(pretrain_in_process, train_in_process, capsys):
     _, job = pretrain_in_process("epochs=1")
-    small = ("model=mae_tiny", "model.options.depth=1", "epochs=1")
-    _, tuned = train_in_process(f"model.weights={job.folder.encoder}", *small)
+    _, tuned = train_in_process(f"model.weights={job.folder.encoder}", *SMALL)
     report = read_json(tuned.folder.record)["lineage"]["report"]
     assert report["missing"] == []
     with pytest.raises(SystemExit):
-        train_in_process(f"model.weights={job.folder.encoder}", "fold=1", *small)
+        train_in_process(f"model.weights={job.folder.encoder}", "fold=1", *SMALL)
     assert "must not have seen the fold's validation or test images" in capsys.readouterr().err
 
 
@@ -182,6 +184,20 @@ def test_a_sneaked_in_test_image_is_not_learnt_from(pretrain_in_process, pretrai
     counts = read_json(job.folder.record)["pool"]["counts"]
     assert counts["held_out"] == len(table[table["split"] != "train"])
     assert f"{counts['held_out']} held out for validation or test, left out" in capsys.readouterr().out
+
+
+def test_images_of_unknown_patients_leave_a_mark_on_all_that_follows(
+    pretrain_in_process, train_in_process, tmp_path, capsys
+):
+    (tmp_path / "crops").mkdir()
+    Image.fromarray(np.full((32, 32, 3), 77, np.uint8)).save(tmp_path / "crops" / "a.png")
+    _, job = pretrain_in_process("pool=mixed", f"pool.folders=[{tmp_path / 'crops'}]", "epochs=1")
+    (told,) = read_json(job.folder.record)["data"]["marks"]["transductive"]
+    assert told.startswith("unknown: 1 of 1 images without labels may be of held-out patients")
+    _, trained = train_in_process(*SMALL, f"model.weights={job.folder.encoder}")
+    assert read_json(trained.folder.record)["data"]["marks"]["transductive"] == [told]
+    assert "transductive: unknown: 1 of 1" in capsys.readouterr().err
+    assert read_provenance(trained.folder.best)["marks"] == {"transductive": [told]}
 
 
 def test_activation_checkpointing_changes_no_weight(pretrain_in_process):

@@ -8,7 +8,7 @@ IDS = pd.Series(["a/p1_3.png", "b/p12_4.png"])
 
 
 def test_the_first_capture_group_is_the_group():
-    assert groups_from_paths(IDS, r"/(p\d+)_(\d)").tolist() == ["p1", "p12"]
+    assert groups_from_paths(IDS, r"/(p\d+)_(\d)", key="data").tolist() == ["p1", "p12"]
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ def test_the_first_capture_group_is_the_group():
 )
 def test_a_faulty_regex_is_told_in_one_sentence(regex, told):
     with pytest.raises(UserError, match=told):
-        groups_from_paths(IDS, regex)
+        groups_from_paths(IDS, regex, key="data")

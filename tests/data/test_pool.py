@@ -136,19 +136,35 @@ def test_a_manifest_names_images_their_scales_and_patients(cells, crops, suffix)
     assert table.loc["slide/deep.png", "group"] == ""
 
 
-def test_unseen_images_of_a_held_out_patient_are_left_out(cell_data, tmp_path, save, crops):
-    root = tmp_path / "patients"
-    rows = []
+@pytest.fixture
+def patients(cell_data, tmp_path, save):
+    """Twelve images of six patients in three folds."""
+    root, rows = tmp_path / "patients", []
     for number in range(12):
         save(root / f"{number}.png", 500 + number)
         rows.append({"path": f"{number}.png", "subtype": "ab"[number % 2], "group": f"P{number // 2}"})
     pd.DataFrame(rows).to_csv(root / "cells.csv", index=False)
-    cells = cell_data(root, folds={"count": 3})
-    test, train = (images_of(cells, 0, split)["group"].iloc[0] for split in ("test", "train"))
+    return cell_data(root, folds={"count": 3})
+
+
+def test_unseen_images_of_a_held_out_patient_are_left_out(patients, crops):
+    test, train = (images_of(patients, 0, split)["group"].iloc[0] for split in ("test", "train"))
     file = manifest(crops / "m.csv", [{"path": "0.png", "group": test}, {"path": "1.png", "group": train}])
-    pool = pool_of(cells, manifests=[file])
+    pool = pool_of(patients, manifests=[file])
     assert pool.table["id"].tolist() == ["1.png"]
     assert pool.counts["held_out_groups"] == 1
+    assert pool.transductive is None
+
+
+def test_images_that_may_be_of_held_out_patients_are_told(cells, patients, crops):
+    train = images_of(patients, 0, "train")["group"].iloc[0]
+    file = manifest(crops / "m.csv", [{"path": "0.png", "group": None}, {"path": "1.png", "group": train}])
+    told = pool_of(patients, training=True, manifests=[file]).transductive
+    assert told.startswith("unknown: 1 of 2 images without labels may be of held-out patients (their")
+    told = pool_of(cells, training=True, manifests=[file]).transductive
+    assert told.startswith("unknown: 2 of 2 images")
+    assert told.endswith("(held-out patients are not all known)")
+    assert pool_of(cells, training=True).transductive is None
 
 
 def test_an_image_that_changed_since_it_was_selected_is_refused(cells, crops, save):

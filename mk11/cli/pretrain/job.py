@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from mk11.cli.lineage import provenance, weights_report
+from mk11.cli.lineage import TRANSDUCTIVE, inherited_marks, provenance, weights_report
 from mk11.cli.pretrain.checks import check_config
 from mk11.cli.pretrain.parts import PretrainParts
 from mk11.cli.rules import check_given
@@ -100,11 +100,19 @@ class PretrainJob(PretrainParts):
     def marks(self) -> dict[str, object]:
         """What every later table must show: the fold's marks, and starting weights that have seen its images.
 
+        And images without labels that may be of held-out patients, of this pool or of the starting weights'.
+
         Raises:
             UserError: They have, and `data.on_leak` is not warn.
         """
-        held_out = self.data.held_out(self.cfg.fold).hashes
-        return {**self.fold.marks, **self.seen_mark(self.cfg.model.weights, held_out)}
+        weights, held_out = self.cfg.model.weights, self.data.held_out(self.cfg.fold).hashes
+        own = self.pool.transductive
+        told = [*inherited_marks(weights).get(TRANSDUCTIVE, []), *([own] if own else [])]
+        return {
+            **self.fold.marks,
+            **self.seen_mark(weights, held_out),
+            **({TRANSDUCTIVE: told} if told else {}),
+        }
 
     def about(self) -> dict[str, Any]:
         """What the encoder says of itself."""
@@ -126,6 +134,7 @@ class PretrainJob(PretrainParts):
             "pool": self._pool_told(),
             "weights": self.cfg.model.weights,
             "trained_on": sorted({*self.pool.table["content_hash"], *seen_before}),
+            "marks": {key: self.marks[key] for key in (TRANSDUCTIVE,) if key in self.marks},
         }
 
     @property

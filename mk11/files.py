@@ -22,6 +22,27 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of processes that were killed while `replacing`; nobody else may write there."""
+    for temporary in folder.rglob(".*.tmp"):
+        temporary.unlink(missing_ok=True)
+
+
+def writable_folder(key: str, path: Path) -> None:
+    """Make a folder where something is to be written.
+
+    Raises:
+        UserError: It cannot be made or written to; names the key that asks for it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        wrong = None if os.access(path, os.W_OK | os.X_OK) else "it may not be written to"
+    except OSError as error:
+        wrong = str(error)
+    if wrong is not None:
+        raise UserError(f"{key} must be a folder that can be written to, but is {path}: {wrong}")
+
+
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401
     """Write `content` as indented JSON, whole or not at all. NaN has no place in JSON and is refused."""
     with replacing(path) as temporary:

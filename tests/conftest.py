@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
+from selection_fields import make_disc_fields
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -156,5 +157,65 @@ def pretrain_in_process(cells, tmp_path):
     def run(*more):
         cfg = composed("pretrain", *small_pretraining(cells, tmp_path / "runs", *more))
         return pretrain(cfg, script=ROOT / "pretrain.py"), PretrainJob.of(cfg)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def disc_fields(tmp_path_factory):
+    """Six fields of the tests' patients, with four discs each."""
+    return make_disc_fields(tmp_path_factory.mktemp("smears") / "fields")
+
+
+def small_selection(cells, fields, runs, *overrides):
+    """Overrides of a selection of a few seconds; later ones win."""
+    chosen = {
+        "data": "folder",
+        "data.root": str(cells),
+        "data.folds.count": "3",
+        "fields": "folder",
+        "fields.root": str(fields),
+        "fields.truth": "boxes.csv",
+        "filter": "paper",
+        "filter.illumination": "none",
+        "filter.ranges.purple": "{hue:[100,160],saturation:[50,255],value:[0,255]}",
+        "filter.limits.min_side_px": "12",
+        "filter.noise": "40",
+        "encoder.architecture": "test_resnet",
+        "encoder.weights": "none",
+        "encoder.image_size": "32",
+        "gallery.field_px": "64",
+        "gallery.crop_px": "24",
+        "runs": str(runs),
+        "workers": "0",
+        "threads": "1",
+        "trainer": "cpu",
+    }
+    chosen |= dict(override.split("=", 1) for override in overrides)
+    return [f"{key}={value}" for key, value in chosen.items()]
+
+
+@pytest.fixture
+def select_job(cells, disc_fields, tmp_path):
+    """The job that a `python select.py ...` of a few seconds would run, not yet begun."""
+    from mk11.cli.selection.job import SelectJob
+
+    def make(*more):
+        return SelectJob.of(
+            composed("select", *small_selection(cells, disc_fields, tmp_path / "runs", *more))
+        )
+
+    return make
+
+
+@pytest.fixture
+def select_in_process(cells, disc_fields, tmp_path):
+    """Run `python select.py ...` within this process; returns (value, job) of the run."""
+    from mk11.cli.selection.job import SelectJob
+    from mk11.cli.selection.script import select
+
+    def run(*more):
+        cfg = composed("select", *small_selection(cells, disc_fields, tmp_path / "runs", *more))
+        return select(cfg, script=ROOT / "select.py"), SelectJob.of(cfg)
 
     return run

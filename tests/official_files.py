@@ -3,7 +3,7 @@
 import argparse
 
 import torch
-from golden.recipe import Golden, closed_form
+from golden.recipe import Golden, closed_form, our_name
 
 MOCO_KINDS = ("vit", "convstem", "resnet")
 TINY = {  # the golden models as timm networks: architecture, options, image size
@@ -19,6 +19,11 @@ TINY = {  # the golden models as timm networks: architecture, options, image siz
 def tiny_state(name):
     """The whole state of a tiny pre-training model: mae, convmae, mixmim, or a kind of MoCo v3."""
     return Golden("mocov3").state(name) if name in MOCO_KINDS else Golden(name).state()
+
+
+def in_our_names(state, method):
+    """A pre-training state under the names that our method has."""
+    return {our_name(name, method): tensor for name, tensor in state.items()}
 
 
 def published(method, size):

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from mk11.cli.job import Job
 from mk11.cli.pretrain.job import PretrainJob
+from mk11.cli.selection.job import SelectJob
 from mk11.ssl.settings import HealthSettings
 from mk11.ssl.settings import Settings as PretrainSettings
 from mk11.training.settings import Settings
@@ -30,8 +31,14 @@ GROUPS = {
         "recipe/pretrain",
         "data/label_map",
     ),
+    "select": ("data", "fields", "filter", "crop", "encoder", "selection", "trainer"),
 }
-PARTS = {"train": {"data", "models", "training"}, "pretrain": {"data", "models", "ssl"}}
+PARTS = {
+    "train": {"data", "models", "training"},
+    "pretrain": {"data", "models", "ssl"},
+    "select": {"data", "selection"},
+}
+JOBS = {"train": Job, "pretrain": PretrainJob, "select": SelectJob}
 
 
 def options(group):
@@ -71,8 +78,7 @@ def as_job(cfg):
     hydra = cfg.pop("hydra")
     OmegaConf.set_struct(cfg, True)
     del hydra
-    kind = PretrainJob if cfg.stage == "pretrain" else Job
-    return kind(cfg=cfg, choices=chosen, overrides=[])
+    return JOBS[cfg.stage](cfg=cfg, choices=chosen, overrides=[])
 
 
 def targets(node):
@@ -149,14 +155,24 @@ def test_the_pre_training_keys_fit_the_settings(override):
     assert isinstance(HealthSettings(**job.config["health"]), HealthSettings)
 
 
-@pytest.mark.parametrize("ssl", ["mae", "convmae", "mocov3", "mixmim"])
+SSL = ("mae", "convmae", "mocov3", "mocov3_resnet", "mixmim")
+
+
+@pytest.mark.parametrize("ssl", SSL)
 def test_the_published_pre_training_is_the_published_one(ssl):
     settings = as_job(composed(f"ssl={ssl}", "recipe=pretrain/published", script="pretrain")).settings
     assert (settings.name, settings.weight_decay, settings.batch_size) == ("adamw", 0.05, 64)
     assert settings.lr == pytest.approx(2.5e-4)
     assert (settings.epochs, settings.warmup_epochs, settings.layer_decay) == (400, 5, 0.75)
+    assert settings.betas == ((0.9, 0.999) if ssl.startswith("mocov3") else (0.9, 0.95))
     cfg = composed(f"ssl={ssl}", "recipe=pretrain/published", script="pretrain")
     assert (cfg.image_size, cfg.hydra.runtime.choices["model"]) == (224, ssl)
+
+
+@pytest.mark.parametrize("ssl", SSL)
+def test_a_small_pre_training_has_the_optimiser_of_its_learning_rate(ssl):
+    settings = as_job(composed(f"ssl={ssl}", "recipe=pretrain/small", script="pretrain")).settings
+    assert (settings.name, settings.lr) == ("adamw", pytest.approx(1e-3))
 
 
 def test_each_method_has_its_own_published_values():

@@ -16,6 +16,7 @@ from mk11.data.cells import CellData, Fold
 from mk11.data.transforms.plain import Plain
 from mk11.data.transforms.resize import FixedScale, ShortSide, resize_policy
 from mk11.errors import UserError
+from mk11.files import writable_folder
 from mk11.loop.precision import resolve_precision
 from mk11.runs.folder import RunFolder
 
@@ -101,10 +102,23 @@ class BaseJob(ABC):
             )
         return {"weights": [told]}
 
+    def check_place(self) -> None:
+        """UserError where run folders cannot be written."""
+        writable_folder("runs", Path(self.cfg.runs).absolute())
+
     @property
     @abstractmethod
     def row(self) -> str:
         """What is trained, as folders and the terminal name it."""
+
+    @property
+    @abstractmethod
+    def product(self) -> Path:
+        """The file that the run is made for: without it nothing is finished."""
+
+    def told_when_finished(self) -> Sequence[str]:
+        """What a finished run has otherwise than is asked for, though its result is the same; in lines."""
+        return ()
 
     @property
     @abstractmethod

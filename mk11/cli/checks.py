@@ -3,12 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mk11.cli.keys import (
+    EVERY_PART,
+    OF_A_TRAINER,
+    OF_AN_OPTIMISER,
+    OF_EVERY_RUN,
+    WHOLE,
+    Keys,
+    check_keys,
+    keys,
+)
 from mk11.cli.rules import (
     BELOW_ONE,
     CHOICES_OF_EVERY_RUN,
     NOT_NEGATIVE,
     NULLABLE_IN_EVERY_RUN,
-    OF_EVERY_RUN,
+    NUMBERS_OF_EVERY_RUN,
     SHARE,
     Rule,
     check_choices,
@@ -16,6 +26,7 @@ from mk11.cli.rules import (
     check_images,
     check_list,
     check_numbers,
+    check_overrides,
     check_schedule,
 )
 from mk11.errors import UserError
@@ -23,8 +34,18 @@ from mk11.metrics.final import OVERALL
 from mk11.runs.analysis import declared_pairs
 from mk11.runs.identity import flatten
 
+KEYS: Mapping[str, Keys] = {
+    # conf/augment reads crop_scale where it is given
+    WHOLE: keys(*OF_EVERY_RUN, "ema_decay", "imbalance", "loss", "mix", "pretrain", may=("crop_scale",)),
+    **EVERY_PART,
+    "loss": keys("label_smoothing"),
+    "mix": keys("cutmix_alpha", "mixup_alpha", "probability", "switch_probability"),
+    "optim": keys(*OF_AN_OPTIMISER, "reference_compatible"),
+    "pretrain": keys("overrides", "ssl"),
+    "trainer": keys(*OF_A_TRAINER),
+}
 NUMBERS: Mapping[str, Rule] = {
-    **OF_EVERY_RUN,
+    **NUMBERS_OF_EVERY_RUN,
     "ema_decay": BELOW_ONE,
     "loss.label_smoothing": BELOW_ONE,
     "mix.cutmix_alpha": NOT_NEGATIVE,
@@ -45,6 +66,7 @@ CHOICES: Mapping[str, tuple[object, ...]] = {
 
 def check_config(config: Mapping[str, Any]) -> None:
     """UserError for the first key whose value breaks its rule; `config` is resolved, in plain containers."""
+    check_keys(config, KEYS)
     values = dict(flatten(config))
     check_numbers(values, NUMBERS, NULLABLE)
     check_fold(values["fold"])
@@ -62,9 +84,8 @@ def _check_relations(config: Mapping[str, Any]) -> None:
     if mixes and (config["batch_size"] // shares) % 2:
         batch = config["batch_size"] // shares
         raise UserError(f"batch_size must give each device an even batch for mixing, but gives {batch}")
-    overrides = config["pretrain"]["overrides"]
-    if not isinstance(overrides, list) or not all(isinstance(one, str) for one in overrides):
-        raise UserError(f"pretrain.overrides must be a list of key=value, but is {overrides}")
+    check_overrides("pretrain.overrides", config["pretrain"]["overrides"])
+    check_overrides("select.overrides", config["select"]["overrides"])
     if not isinstance(config["model"]["weights"], str):
         weights = config["model"]["weights"]
         raise UserError(f"model.weights must be none, imagenet, stage:pretrain or a file, but is {weights}")

@@ -8,8 +8,12 @@ from torch import nn
 
 from mk11.models.checkpoints import read_provenance
 from mk11.models.matching import WeightsReport
+from mk11.runs.folder import RunFolder
 
-TRANSDUCTIVE = "transductive"  # the mark of pre-training images that may be of held-out patients
+# Marks of encoders: pre-training images that may be of held-out patients; a last check that looked collapsed;
+# a configuration that a search chose by the folds' labels.
+TRANSDUCTIVE, COLLAPSE, TUNED = "transductive", "collapse", "tuned"
+NO_FILES = ("none", "imagenet")
 
 
 def weights_report(network: nn.Module) -> WeightsReport | None:
@@ -25,10 +29,24 @@ def renew_foreign_head(network: nn.Module, weights: str, classes: Sequence[str])
 
 
 def inherited_marks(weights: str) -> dict[str, list[str]]:
-    """What every table of a network that starts from these weights must show."""
-    return dict(provenance(weights).get("marks") or {})
+    """What every table of a network that starts from these weights must show.
+
+    A search that met a finished pre-training later is noted in the run's record alone.
+    """
+    if weights in NO_FILES:
+        return {}
+    marks = dict(provenance(weights).get("marks") or {})
+    record = RunFolder(Path(weights).expanduser().parent).read()
+    search = record.get("tuned") if record.get("stage") == "pretrain" else None
+    told = marks.get(TUNED, [])
+    return {**marks, TUNED: [*told, tuned_by(search)]} if search and tuned_by(search) not in told else marks
+
+
+def tuned_by(search: object) -> str:
+    """The mark of an encoder that a search has chosen by its scores on these folds' validation splits."""
+    return f"the encoder was chosen by {search} on the same folds"
 
 
 def provenance(weights: str) -> dict[str, Any]:
     """What `model.weights` says of itself; empty unless this project wrote it, at any stage."""
-    return {} if weights in ("none", "imagenet") else read_provenance(Path(weights).expanduser())
+    return {} if weights in NO_FILES else read_provenance(Path(weights).expanduser())

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from socket import gethostname
+from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from mk11.cli.base import BaseJob
 from mk11.files import replacing
 from mk11.runs.environment import commit, device_name, versions
+from mk11.runs.folder import RunFolder
 from mk11.training.loggers import Mirror
 
 
@@ -65,3 +69,12 @@ def mirrored(job: BaseJob) -> Iterator[list[Mirror]]:
     finally:
         for mirror in mirrors:
             mirror.finish(code)
+
+
+def stored_config(folder: RunFolder) -> dict[str, Any]:
+    """The config that a run has stored; empty where there is none, or a damaged one."""
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(folder.config))
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException):
+        return {}
+    return config if isinstance(config, dict) else {}  # type: ignore[return-value]

@@ -20,7 +20,7 @@ BELOW_ONE: Rule = (float, "a number in [0, 1)", lambda value: 0 <= value < 1)
 FOLD: Rule = (int, "all, final or a whole number of at least 0", lambda value: value >= 0)
 NAMED_FOLDS = ("all", "final")
 
-OF_EVERY_RUN: Mapping[str, Rule] = {
+NUMBERS_OF_EVERY_RUN: Mapping[str, Rule] = {
     "accumulate": COUNT,
     "batch_size": COUNT,
     "clip_norm": POSITIVE,
@@ -62,10 +62,12 @@ OF_SOME_CHOICES: Mapping[str, Rule] = {  # keys that only some augmentations hav
     "augment.shift": BELOW_ONE,
 }
 OF_TWO_VIEWS: Mapping[str, Rule] = {"augment.blur": SHARE, "augment.solarise": SHARE}  # one for each
+AREA: Rule = (float, "a number in (0, 1]", lambda value: 0 < value <= 1)
 RANGES: Mapping[str, Rule] = {
     "augment.blur_radius": POSITIVE,
     "augment.ratio": POSITIVE,
-    "augment.scale": (float, "a number in (0, 1]", lambda value: 0 < value <= 1),
+    "crop_scale": AREA,  # before what is made of it
+    "augment.scale": AREA,
     "augment.zoom": POSITIVE,
 }
 TRIPLES = {"model.mean": NOT_NEGATIVE, "model.std": POSITIVE}  # red, green, blue
@@ -101,9 +103,15 @@ def check_images(values: Mapping[str, Any]) -> None:
         check_list(key, values[key], rule, length=3)
 
 
+def check_overrides(key: str, values: object) -> None:
+    """UserError unless it is a list of what a command line may say."""
+    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+        raise UserError(f"{key} must be a list of key=value, but is {values}")
+
+
 def check_ranges(values: Mapping[str, Any], rules: Mapping[str, Rule]) -> None:
     """UserError for a key, of those there are, that is no pair from least to most."""
-    for key in rules.keys() & values.keys():
+    for key in (key for key in rules if key in values):
         check_list(key, values[key], rules[key], length=2)
         if values[key][0] > values[key][1]:
             raise UserError(f"{key} must rise from least to most, but is {values[key]}")

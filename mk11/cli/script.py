@@ -2,8 +2,9 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from hydra.errors import InstantiationException
@@ -14,7 +15,10 @@ from mk11.cli.matrix.cells import is_finished, remember_search
 from mk11.cli.sentence import sentence
 from mk11.errors import UserError
 from mk11.runs.environment import commit
+from mk11.runs.ledger import is_beating
 from mk11.training.loggers import report_to_agent
+
+POLL = 0.5  # s
 
 
 @contextmanager
@@ -47,15 +51,17 @@ def run_once(
     if job.cfg.threads:
         torch.set_num_threads(job.cfg.threads)
     if _is_helper():
-        help_out(job)
+        if _begun(job):
+            help_out(job)
         return None
     with job.folder.locked():
         if _finished(job):
+            value = job.value()
             show(job)
             remember_search(job)
             report_to_agent(logger=job.config["logger"], folder=job.folder.path)
-        else:
-            run(job)
+            return value
+        run(job)
     return job.value()
 
 
@@ -64,15 +70,33 @@ def _is_helper() -> bool:
     return getattr(rank_zero_only, "rank", 0) != 0
 
 
+def _begun(job: BaseJob) -> bool:
+    """Wait until the process that owns the run has begun it; False where there is nothing to do.
+
+    Lightning starts a helper when the run has begun; torchrun starts all processes at once. What an earlier
+    run has left there is the owner's to judge and to set aside.
+    """
+    while not is_finished(job):
+        with suppress(UserError):  # just being moved
+            if job.folder.status() == "running" and is_beating(job.folder):
+                return True
+        time.sleep(POLL)
+    return False
+
+
 def _finished(job: BaseJob) -> bool:
     """Whether the result is there already; says so, and makes room where a rerun is asked for."""
     folder, now = job.folder, commit()
     made_by = folder.read().get("commit")
     if not is_finished(job):
+        if folder.status() == "finished" and not job.product.exists():
+            print(f"{job.product} is gone: it is made again")
         if job.cfg.rerun is True or folder.status() == "finished":
             folder.set_aside()
         return False
     print(f"finished already: {folder.path} (rerun=true does it again)")
+    for line in job.told_when_finished():
+        print(f"  {line}")
     if made_by != now:
         print(f"  made by commit {made_by}, now at {now} (rerun=stale does it again)")
     return True

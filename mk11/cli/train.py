@@ -10,7 +10,8 @@ from mk11.cli.matrix.supervise import hold_lifeline
 from mk11.cli.plan import print_plan
 from mk11.cli.run import fit_job, run
 from mk11.cli.script import mistakes_told, run_once
-from mk11.cli.stages import ensure_pretrained
+from mk11.cli.stages.ensure import ensure_stage
+from mk11.cli.stages.pretraining import STAGED
 from mk11.cli.summary import print_marks, print_summary
 
 
@@ -37,7 +38,8 @@ def train(cfg: DictConfig, *, script: Path) -> float | None:
 def _train(cfg: DictConfig, *, script: Path) -> float | None:
     job = Job.of(cfg)
     job.check()
-    ensure_pretrained(job.pretraining, script=script.with_name("pretrain.py"))
+    pretrain = script.with_name("pretrain.py")
+    ensure_stage(job.pretraining, name=STAGED, script=pretrain)
     print_marks(job.marks)
     return run_once(
         job,

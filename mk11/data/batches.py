@@ -51,7 +51,8 @@ class TrainingLoaders(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Shuffled or weighted, augmented; a last, smaller batch is left out where there is a full one.
 
-        Each epoch has another order, so what is left out differs from epoch to epoch.
+        Each epoch has another order, so what is left out differs from epoch to epoch. Nothing is where
+        `whole` makes all batches full.
         """
         rank, world_size = self.place()
         images = self.training_images()
@@ -61,7 +62,7 @@ class TrainingLoaders(pl.LightningDataModule):
             shuffle=True,
             rank=rank,
             world_size=world_size,
-            pad=True,
+            whole=self.whole(),
             weights=self.sample_weights,
         )
         if self.trainer is not None:
@@ -70,6 +71,10 @@ class TrainingLoaders(pl.LightningDataModule):
             sampler.set_epoch(done.processed)  # type: ignore[attr-defined]
         size = self.device_batch_size()
         return self.batches(images, sampler, size, drop_last=len(sampler) >= size)
+
+    def whole(self) -> int:
+        """The images of an epoch are a multiple of this, the first ones repeated: devices step together."""
+        return self.place()[1]
 
     def steps_per_epoch(self) -> int:
         """Optimiser steps an epoch; a rest of batches that fills no accumulation makes a step of its own."""

@@ -17,6 +17,7 @@ from mk11.data.index import read_listing
 from mk11.data.layouts import images_below
 from mk11.data.place import side_folder
 from mk11.data.settings import Given, check_choice, check_positive, check_whole
+from mk11.data.tables import group_column, read_texts, scales
 from mk11.errors import UserError
 
 TABLE = "fields.csv"
@@ -53,6 +54,8 @@ class FieldData:
         root: Given,
         um_per_pixel: Given,
         group_regex: Given,
+        truth: Given,
+        truth_kinds: Given,
         on_bad_image: Given,
         work_dir: Given,
         threads: Given,
@@ -66,6 +69,8 @@ class FieldData:
         self.name, self.root = str(name), Path(str(root)).expanduser().absolute()
         self.um_per_pixel, self.on_bad_image, self.threads = um_per_pixel, on_bad_image, threads
         self.group_regex = None if group_regex is None else str(group_regex)
+        self.truth = None if truth is None else self.root / Path(str(truth)).expanduser()
+        self.truth_kinds = None if truth_kinds is None else [str(kind) for kind in truth_kinds]
         self.work_dir = None if work_dir is None else Path(str(work_dir))
         self.generate = generate
 
@@ -127,28 +132,18 @@ def _told(file: Path, ids: pd.Series) -> pd.DataFrame:
     unknown = pd.DataFrame({"group": "", "um_per_pixel": np.nan}, index=ids.index)
     if not file.is_file():
         return unknown
-    try:
-        table = pd.read_csv(file, dtype={"field": str, "group": str})
-    except (ValueError, OSError) as error:
-        raise UserError(f"{file} must be a CSV table, but is not: {error}") from error
+    table = read_texts(file)
     if "field" not in table or table["field"].duplicated().any():
         raise UserError(f"{file} must have a column `field` that names each field once, but has not")
     if not table["field"].isin(ids).any():
         raise UserError(f"{file} must name fields below its folder, but names none of them")
     by_field = table.set_index("field").reindex(ids).reset_index(drop=True)
-    if "group" in by_field:
-        unknown["group"] = by_field["group"].fillna("")
+    group = group_column("group", table)
+    if group in by_field:
+        unknown["group"] = by_field[group].fillna("")
     if "um_per_pixel" in by_field:
-        unknown["um_per_pixel"] = _scales(by_field["um_per_pixel"], file)
+        unknown["um_per_pixel"] = scales(by_field["um_per_pixel"], file)
     return unknown
-
-
-def _scales(values: pd.Series, file: Path) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce")
-    wrong = (numbers.isna() & values.notna()) | (numbers <= 0)
-    if wrong.any():
-        raise UserError(f"um_per_pixel in {file} must be a number above 0, but is {values[wrong].iloc[0]}")
-    return numbers.astype(float)
 
 
 def _fingerprint(table: pd.DataFrame) -> str:

@@ -63,6 +63,12 @@ class CellLoaders(TrainingLoaders):
     def _evaluation_loader(self, split: str, rank: int, world_size: int) -> DataLoader[Item]:
         cells = CellImages(self.fold, split, self.eval_transform, self.seed)
         sampler = EpochSampler(
-            count=len(cells), seed=0, shuffle=False, rank=rank, world_size=world_size, pad=False, weights=None
+            count=len(cells),
+            seed=0,
+            shuffle=False,
+            rank=rank,
+            world_size=world_size,
+            whole=None,
+            weights=None,
         )
         return self.batches(cells, sampler, self.device_batch_size(), drop_last=False)

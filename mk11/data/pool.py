@@ -1,11 +1,12 @@
 """The pool that pre-training learns from: any mix of a fold's training images, folders and manifests.
 
-A fold's validation and test images and the holdout are never in it: they are known by what they show, so that
-a copy under another name or in another lossless format is found. What the sources hold twice is used once.
+A fold's validation and test images and the holdout are never in it: they are known by their pixels, so that a
+copy under another name or in another lossless format is found, and images without labels that look like one
+(saved again as JPEG, recoloured, shifted) are left out too. What the sources hold twice is used once.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from jaxtyping import Int, UInt8
 
 from mk11.data.cache import Pixels
 from mk11.data.cells import CellData
-from mk11.data.fold_table import Fold, HeldOut
+from mk11.data.fold_table import Fold
+from mk11.data.near_duplicates import BITS
+from mk11.data.pool_screening import counts_told, of_others, screened, transductive
 from mk11.data.pool_sources import KINDS, Source, folder_source, manifest_source, training_source
-from mk11.data.settings import Given, check_choice, check_positive
+from mk11.data.settings import Given, check_choice, check_positive, check_whole
 from mk11.errors import UserError
 
 COLUMNS = ["id", "content_hash", "width", "height", "um_per_pixel", "group", "source"]
@@ -66,11 +69,25 @@ class Pool:
         UserError: a value that its key cannot hold, or no source at all; instantiate() wraps it.
     """
 
-    def __init__(self, *, training: Given, folders: Given, manifests: Given, um_per_pixel: Given) -> None:
+    def __init__(
+        self,
+        *,
+        training: Given,
+        folders: Given,
+        manifests: Given,
+        um_per_pixel: Given,
+        near_duplicates: Given,
+    ) -> None:
         check_choice("pool.training", training, (True, False))
+        if near_duplicates is not None:
+            check_whole("pool.near_duplicates", near_duplicates, least=0)
+            if near_duplicates >= BITS:
+                raise UserError(
+                    f"pool.near_duplicates must be below the {BITS} bits there are, but is {near_duplicates}"
+                )
         if um_per_pixel is not None:
             check_positive("pool.um_per_pixel", um_per_pixel)
-        self.training, self.um_per_pixel = training, um_per_pixel
+        self.training, self.um_per_pixel, self.near_duplicates = training, um_per_pixel, near_duplicates
         self.folders = _paths("pool.folders", folders)
         self.manifests = _paths("pool.manifests", manifests)
         if not (training or self.folders or self.manifests):
@@ -85,7 +102,7 @@ class Pool:
             UserError: a source that is not there or damaged, or no image left.
         """
         sources, held_out = self._sources(data, fold), data.held_out(fold.fold)
-        table, left_out = screened(sources, held_out)
+        table, left_out = screened(sources, held_out, data, radius=self.near_duplicates)
         brought = {kind: sum(len(one.images) for one in sources if one.kind == kind) for kind in KINDS}
         counts = {**brought, **left_out, "used": len(table)}
         if table.empty:
@@ -96,7 +113,7 @@ class Pool:
             fingerprint=_fingerprint(table),
             counts=counts,
             skipped={name: reason for one in sources for name, reason in one.skipped.items()},
-            transductive=_transductive(table, sources, held_out),
+            transductive=transductive(table.loc[of_others(table, sources), "group"], held_out),
         )
 
     def _sources(self, data: CellData, fold: Fold) -> list[Source]:
@@ -106,65 +123,6 @@ class Pool:
         folders = [folder_source(path, data=data, um_per_pixel=scale) for path in self.folders]
         manifests = [manifest_source(path, data=data, um_per_pixel=scale) for path in self.manifests]
         return [*own, *folders, *manifests]
-
-
-def screened(sources: Sequence[Source], held_out: HeldOut) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The sources' images in the order of contents, without what is held out and copies; counts of these.
-
-    Images of a held-out group (patient) are left out as well where a source knows groups: not of the fold's
-    own training images, which `data.on_leak` has judged. Columns beside the images': part, the source's
-    place, and row, the image's place there.
-    """
-    images = pd.concat(
-        [one.images.assign(part=part, row=np.arange(len(one.images))) for part, one in enumerate(sources)],
-        ignore_index=True,
-    )
-    kinds = np.array([one.kind for one in sources])[images["part"]]
-    by_hash = images["content_hash"].isin(held_out.hashes)
-    by_group = images["group"].isin(held_out.groups) & (kinds != "training") & ~by_hash
-    kept = images[~by_hash & ~by_group]
-    once = kept.drop_duplicates("content_hash")
-    counts = {
-        "held_out": int(by_hash.sum()),
-        "held_out_groups": int(by_group.sum()),
-        "copies": len(kept) - len(once),
-    }
-    return once.sort_values("content_hash", ignore_index=True), counts
-
-
-def _transductive(table: pd.DataFrame, sources: Sequence[Source], held_out: HeldOut) -> str | None:
-    """What no hash can tell: whether images without labels show cells of held-out patients."""
-    kinds = np.array([one.kind for one in sources])[table["part"]]
-    others = table[kinds != "training"]
-    return transductive(others["group"], held_out)
-
-
-def transductive(groups: pd.Series, held_out: HeldOut) -> str | None:
-    """How many images without labels may be of held-out patients, in words; None where none can be.
-
-    Args:
-        groups: Patient of each image, none of them held out; "" = unknown.
-        held_out: What is kept for judging.
-    """
-    unknown = len(groups) if held_out.ungrouped else int((groups == "").sum())
-    if not unknown:
-        return None
-    whose = "held-out patients are not all known" if held_out.ungrouped else "their patients are not known"
-    return f"unknown: {unknown} of {len(groups)} images without labels may be of held-out patients ({whose})"
-
-
-def counts_told(counts: Mapping[str, int]) -> str:
-    """`counts` of a pool in one line."""
-    words = {
-        "training": "of the training split",
-        "folders": "from folders",
-        "manifests": "from manifests",
-        "held_out": "held out for validation or test, left out",
-        "held_out_groups": "of held-out patients, left out",
-        "copies": "copies, left out",
-    }
-    told = [f"{counts[key]} {word}" for key, word in words.items() if counts[key]]
-    return f"{counts['used']} images ({', '.join(told) or 'none found'})"
 
 
 def _joined(table: pd.DataFrame, sources: Sequence[Source]) -> Pixels:

@@ -61,7 +61,10 @@ class PoolViews(Dataset[PoolBatch]):
 
 
 class PoolLoaders(TrainingLoaders):
-    """Training batches of a pool: each image once an epoch, in another order each time.
+    """Training batches of a pool: each image in every epoch, in another order each time.
+
+    All batches are whole: the last one is filled up with the images that came first in this epoch, augmented
+    anew.
 
     Args:
         pool: the images.
@@ -94,6 +97,10 @@ class PoolLoaders(TrainingLoaders):
             )
         self.pool = pool
         self.transform = transform
+
+    def whole(self) -> int:
+        """No image is left out of an epoch, and no step is smaller than the others."""
+        return self.batch_size
 
     def training_images(self) -> PoolViews:
         """The pool, augmented."""

@@ -16,10 +16,10 @@ from mk11.data.fold_table import Fold
 from mk11.data.index import read_listing
 from mk11.data.layouts import images_below
 from mk11.data.place import side_folder
+from mk11.data.pool_manifest import check_hashes, read_manifest
 from mk11.errors import UserError
 
 KINDS = ("training", "folders", "manifests")
-TAKEN = ("path", "content_hash", "um_per_pixel", "group")  # columns of a manifest that are read
 
 
 @dataclass(frozen=True)
@@ -64,25 +64,23 @@ def folder_source(root: Path, *, data: CellData, um_per_pixel: float | None) -> 
 def manifest_source(file: Path, *, data: CellData, um_per_pixel: float | None) -> Source:
     """The images that a table (Parquet or CSV) names; `um_per_pixel` stands in where it tells no scale.
 
-    It must have `path`, absolute or relative to the table's folder. It may have `um_per_pixel`; `group`, the
-    patient, so that images of held-out patients are left out; `content_hash` of the image as selected.
+    What it may say of each is told in `mk11.data.pool_manifest`. Images of a held-out `group` are left out.
 
     Raises:
         UserError: no such table or image, a scale that is none, or an image that is not what was selected.
     """
-    table = _manifest(file)
+    table = read_manifest(file)
     listing = pd.DataFrame(
         {
             "id": table["path"],
             "path": [os.path.join(file.parent, name) for name in table["path"]],
-            "um_per_pixel": _scales(table, file).fillna(np.nan if um_per_pixel is None else um_per_pixel),
-            "group": table["group"].fillna("").astype(str) if "group" in table else "",
+            "um_per_pixel": table["um_per_pixel"].fillna(np.nan if um_per_pixel is None else um_per_pixel),
+            "group": table["group"],
             "source": file.name,
         }
     )
     source = _read("manifests", listing, file.parent, data)
-    if "content_hash" in table:
-        _check_hashes(source.images, table.set_index("path")["content_hash"], file)
+    check_hashes(source.images, table.set_index("path")["content_hash"], file)
     return source
 
 
@@ -101,42 +99,6 @@ def _read(kind: str, listing: pd.DataFrame, root: Path, data: CellData) -> Sourc
         return cached_pixels(images=files, rows=used, folder=folder, listing=name, threads=data.threads)
 
     return Source(kind, files.reset_index(drop=True), pixels, skipped)
-
-
-def _manifest(file: Path) -> pd.DataFrame:
-    if not file.is_file():
-        raise UserError(f"pool.manifests must be existing tables, but there is no {file}")
-    try:
-        table = pd.read_csv(file, dtype={"path": str}) if file.suffix == ".csv" else pd.read_parquet(file)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{file} must be a Parquet or CSV table, but is not: {error}") from error
-    if "path" not in table or table.empty or table["path"].isna().any():
-        raise UserError(f"{file} must have a row for each image with its `path`, but has not")
-    twice = table.loc[table["path"].duplicated(), "path"]
-    if len(twice):
-        raise UserError(f"{file} must name each image once, but names {twice.iloc[0]} again")
-    return table[[name for name in TAKEN if name in table]].assign(path=table["path"].astype(str))
-
-
-def _scales(table: pd.DataFrame, file: Path) -> pd.Series:
-    if "um_per_pixel" not in table:
-        return pd.Series(np.nan, index=table.index)
-    numbers = pd.to_numeric(table["um_per_pixel"], errors="coerce")
-    wrong = (numbers.isna() & table["um_per_pixel"].notna()) | (numbers <= 0)
-    if wrong.any():
-        value = table.loc[wrong, "um_per_pixel"].iloc[0]
-        raise UserError(f"um_per_pixel in {file} must be a number above 0, but is {value}")
-    return numbers.astype(float)
-
-
-def _check_hashes(images: pd.DataFrame, expected: pd.Series, file: Path) -> None:
-    selected = expected.loc[images["id"]].to_numpy()
-    changed = images.loc[~pd.isna(selected) & (images["content_hash"].to_numpy() != selected), "id"]
-    if len(changed):
-        raise UserError(
-            f"images must be what {file} has selected, but {len(changed)} have changed since,"
-            f" such as {changed.iloc[0]}"
-        )
 
 
 @dataclass(frozen=True)

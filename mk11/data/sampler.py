@@ -21,8 +21,9 @@ class EpochSampler(Sampler[tuple[int, int]]):
         shuffle: a new order each epoch; otherwise 0, 1, 2, ...
         rank: this device.
         world_size: devices.
-        pad: repeat the first images until every rank has as many (training: ranks step together); otherwise
-            every image appears exactly once over all ranks (evaluation).
+        whole: repeat the first images of the epoch's order until there are a multiple of this: the number of
+            ranks, which step together, or a whole batch; None: every image appears exactly once over all
+            ranks (evaluation).
         weights: (count,) draw with replacement in proportion to these (balanced sampler); None: each once.
     """
 
@@ -34,7 +35,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         shuffle: bool,
         rank: int,
         world_size: int,
-        pad: bool,
+        whole: int | None,
         weights: Float[np.ndarray, " count"] | None,
     ) -> None:
         self.count = count
@@ -42,7 +43,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         self.shuffle = shuffle
         self.rank = rank
         self.world_size = world_size
-        self.total = -(-count // world_size) * world_size if pad else count
+        self.total = count if whole is None else -(-count // whole) * whole
         self.weights = weights
         self.epoch = 0
 

@@ -1,4 +1,4 @@
-"""A table of cells (CSV) that a user brings: image, subtype and, if known, patient and scale."""
+"""Tables that a user brings (CSV): every value as the text that it is, so that patient 007 stays 007."""
 
 import os
 from collections.abc import Mapping
@@ -27,24 +27,26 @@ def read_cells_csv(file: Path, root: Path, columns: Mapping[str, str], path_form
         UserError: the table or a column is missing, a cell has no subtype, an image is not there or named
         twice.
     """
-    frame = _read(file)
-    columns = {**columns, "group": _group_column(columns["group"], frame)}
+    if not file.is_file():
+        raise UserError(f"data.file must be an existing CSV table, but is {file}")
+    frame = read_texts(file)
+    columns = {**columns, "group": group_column(columns["group"], frame)}
     for role, name in columns.items():
         unnamed = role in OPTIONAL and name == role  # the default, which need not be there
         if name not in frame and not unnamed:
             known = ", ".join(map(str, frame))
             raise UserError(f"data.columns.{role} must be a column of {file} ({known}), but is {name}")
     roles = {role: name for role, name in {"source": "source", **columns}.items() if name in frame}
-    table = pd.DataFrame({role: frame[name].str.strip() for role, name in roles.items()})
+    table = pd.DataFrame({role: frame[name] for role, name in roles.items()})
     table = table.rename(columns={"path": "id"})
     table["id"] = _paths(table["id"], path_format)
     if "um_per_pixel" in table:
-        table["um_per_pixel"] = _scale(table["um_per_pixel"], file)
+        table["um_per_pixel"] = scales(table["um_per_pixel"], file)
     _check(table, file, root)
     return table
 
 
-def _group_column(name: str, frame: pd.DataFrame) -> str:
+def group_column(name: str, frame: pd.DataFrame) -> str:
     """The column of groups: the one named, or the first of PATIENTS that the table has, in any case."""
     if name != "group" or name in frame:
         return name
@@ -52,16 +54,33 @@ def _group_column(name: str, frame: pd.DataFrame) -> str:
     return next((columns[patient] for patient in PATIENTS if patient in columns), name)
 
 
-def _read(file: Path) -> pd.DataFrame:
-    if not file.is_file():
-        raise UserError(f"data.file must be an existing CSV table, but is {file}")
+def read_texts(file: Path) -> pd.DataFrame:
+    """A CSV table whose values are all texts without blanks around them; "" where there is none.
+
+    Raises:
+        UserError: It is no such table.
+    """
     try:
         frame = pd.read_csv(
             file, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
         )
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, UnicodeDecodeError, OSError) as error:
         raise UserError(f"{file} must be a CSV table in UTF-8, but is not: {error}") from error
-    return frame.rename(columns=lambda name: str(name).strip())
+    return frame.rename(columns=lambda name: str(name).strip()).apply(lambda column: column.str.strip())
+
+
+def scales(values: pd.Series, file: Path) -> pd.Series:
+    """Texts or numbers of a column `um_per_pixel` as numbers; NaN where there is none.
+
+    Raises:
+        UserError: One is no positive number.
+    """
+    texts = values.astype(object).where(values.notna(), "").astype(str)
+    numbers = pd.to_numeric(texts.replace("", "nan"), errors="coerce").astype(float)
+    wrong = texts[(numbers.isna() & ~texts.str.lower().isin(["", "nan"])) | (numbers <= 0)]
+    if len(wrong):
+        raise UserError(f"um_per_pixel in {file} must be a number above 0, but is {wrong.iloc[0]}")
+    return numbers
 
 
 def _paths(values: pd.Series, path_format: str) -> list[str]:
@@ -71,14 +90,6 @@ def _paths(values: pd.Series, path_format: str) -> list[str]:
         raise UserError(
             f"data.path_format must be a Python format for one text, but is {path_format}"
         ) from error
-
-
-def _scale(values: pd.Series, file: Path) -> pd.Series:
-    numbers = pd.to_numeric(values.replace("", "nan"), errors="coerce").astype(float)
-    wrong = values[(numbers.isna() & ~values.str.lower().isin(["", "nan"])) | (numbers <= 0)]
-    if len(wrong):
-        raise UserError(f"um_per_pixel in {file} must be a positive number, but is {wrong.iloc[0]}")
-    return numbers
 
 
 def _check(table: pd.DataFrame, file: Path, root: Path) -> None:

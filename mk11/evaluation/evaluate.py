@@ -21,6 +21,7 @@ from mk11.evaluation.predictions import (
     write_predictions,
 )
 from mk11.files import write_json
+from mk11.loop.precision import autocast_type
 from mk11.runs.folder import RunFolder
 
 SPLITS = ("val", "test")
@@ -33,7 +34,7 @@ def predict(
     """Rows of the fold's table and class probabilities (softmax in float32), in the loader's order."""
     network.to(device).eval()
     rows, probabilities = [], []
-    autocast = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    autocast = autocast_type(precision)
     for batch in batches:
         with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
             logits = network(batch["image"].to(device))

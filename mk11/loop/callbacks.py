@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from mk11.errors import UserError
 from mk11.files import replacing
 from mk11.runs.folder import RunFolder
 
@@ -101,7 +102,7 @@ class History(Callback):
 
     def read(self) -> pd.DataFrame:
         """The rows so far; empty before the first epoch."""
-        return pd.read_csv(self.folder.history) if self.folder.history.exists() else pd.DataFrame()
+        return read_history(self.folder)
 
     def _write(self, table: pd.DataFrame) -> None:
         if len(table):
@@ -109,3 +110,22 @@ class History(Callback):
                 table.to_csv(temporary, index=False)
         else:
             self.folder.history.unlink(missing_ok=True)
+
+
+def read_history(folder: RunFolder) -> pd.DataFrame:
+    """The rows of `metrics.csv`; empty before the first epoch.
+
+    Raises:
+        UserError: It is not what `History` has written.
+    """
+    if not folder.history.exists():
+        return pd.DataFrame()
+    try:
+        table = pd.read_csv(folder.history)
+        table["epoch"].astype(int)
+    except (ValueError, KeyError, OSError) as error:
+        raise UserError(
+            f"{folder.history} must be a table of epochs as this program wrote it, but is damaged ({error});"
+            " rerun=true starts anew"
+        ) from error
+    return table

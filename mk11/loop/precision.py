@@ -1,6 +1,11 @@
 """Which numeric precision a run computes in."""
 
+from typing import TYPE_CHECKING
+
 from mk11.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
@@ -17,3 +22,10 @@ def resolve_precision(asked: str, *, accelerator: str) -> str:
     if on_cpu:
         return PRECISIONS["fp32"]
     return PRECISIONS["bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"]
+
+
+def autocast_type(precision: str) -> "torch.dtype | None":
+    """The half precision that Lightning's name stands for; None for single precision."""
+    import torch
+
+    return {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)

@@ -1,10 +1,8 @@
 """A Lightning trainer that keeps all it writes in the run folder, and exact resume from its last epoch."""
 
 import logging
-import pickle
 import sys
 import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,10 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from mk11.errors import NonFiniteLossError, UserError
 from mk11.files import replacing, write_json
+from mk11.loop.callbacks import read_history
 from mk11.runs.folder import RunFolder
+
+OF_A_CHECKPOINT = ("epoch", "loops", "optimizer_states", "pytorch-lightning_version", "state_dict")
 
 
 def build_trainer(
@@ -96,6 +97,7 @@ def fit_on(
     last = folder.last if folder.last.exists() else None
     if last:
         check_readable(last)
+        read_history(folder)
         print(f"resuming after the last complete epoch: {last}")
     try:
         trainer.fit(task, datamodule=loaders, ckpt_path=last)
@@ -107,14 +109,18 @@ def fit_on(
 
 
 def check_readable(checkpoint: Path) -> None:
-    """UserError if a checkpoint is damaged or holds anything but plain containers and tensors."""
+    """UserError if a checkpoint is damaged, not one to go on from, or more than containers and tensors."""
     try:
-        torch.load(checkpoint, map_location="meta", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        content = torch.load(checkpoint, map_location="meta", weights_only=True)
+        missing = [key for key in OF_A_CHECKPOINT if key not in content]
+        wrong = f"it lacks {', '.join(missing)}" if missing else None
+    except Exception as error:  # a damaged file can raise almost anything
+        wrong = f"{type(error).__name__}: {error}"
+    if wrong is not None:
         raise UserError(
-            f"{checkpoint} must be a whole checkpoint of this program, but is not ({error});"
-            " remove it to start anew"
-        ) from error
+            f"{checkpoint} must be a whole checkpoint of this program, but is not ({wrong});"
+            " rerun=true starts anew"
+        )
 
 
 def slim_checkpoint(path: Path) -> None:

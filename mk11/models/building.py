@@ -72,7 +72,7 @@ def _position_options(
 def _made(architecture: str, options: dict[str, Any], num_classes: int) -> nn.Module:
     try:
         return timm.create_model(architecture, pretrained=False, num_classes=num_classes, **options)
-    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+    except (TypeError, ValueError, ArithmeticError, RuntimeError, AssertionError) as error:
         raise UserError(_why_not_built(architecture, options, str(error))) from error
 
 
@@ -90,7 +90,11 @@ def _why_not_built(architecture: str, options: dict[str, Any], error: str) -> st
 
 
 def output_shape(network: nn.Module, architecture: str, *, image_size: int) -> tuple[int, ...]:
-    """Send one image through, shapes alone: on the meta device, in milliseconds, with no random number."""
+    """Send one image through, shapes alone: on the meta device, in milliseconds, with no random number.
+
+    Raises:
+        UserError: An image that the network cannot take.
+    """
     state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     shapes = {name: tensor.to("meta") for name, tensor in state.items()}
     image = torch.empty(1, 3, image_size, image_size, device="meta")

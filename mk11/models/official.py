@@ -1,14 +1,15 @@
 """Whose file it is, and what part of it is the encoder: official files of MAE, ConvMAE, MoCo v3 and MixMIM.
 
 A file of pre-training holds more than an encoder: a decoder, a projector, a second encoder that follows the
-first. The encoder's tensors keep their official names in our networks; those around it are renamed thus:
+first. The encoder's tensors keep their official names in our networks; those around it are left aside. Our
+methods have them too, under other names:
 
-    MAE, ConvMAE, MixMIM    mask_token, decoder_embed.*, ...   -> decoder.mask_token, decoder.embed.*, ...
-                            decoder_pred.*                     -> decoder.predict.*
-                            every other name                   -> encoder.<name>
-    MoCo v3                 base_encoder.head.* or .fc.*       -> projector.*
-                            base_encoder.*                     -> encoder.*
-                            momentum_encoder.head.* or .fc.*   -> momentum_projector.*
+    MAE, ConvMAE, MixMIM    mask_token, decoder_embed.*, ...   decoder.mask_token, decoder.embed.*, ...
+                            decoder_pred.*                     decoder.predict.*
+                            every other name                   encoder.<name>
+    MoCo v3                 base_encoder.head.* or .fc.*       projector.*
+                            base_encoder.*                     encoder.*
+                            momentum_encoder.head.* or .fc.*   momentum_projector.*
 
 Files of DINOv2 (and DinoBloom, which is one) and distilled DeiTs are recognised too: their ViT has further
 tokens. Every function takes names with or without the prefixes that a wrapper left (`WRAPPERS`).
@@ -25,30 +26,26 @@ from mk11.models.positions import sincos_table
 State = dict[str, Tensor]
 
 METHODS = ("mae", "convmae", "mocov3", "mixmim")
-WRAPPERS = (
-    "_orig_mod.",
-    "module.",
-    "network.",
-    "method.",
-    "module.",
-    "_orig_mod.",
-)  # compile, DDP, our modules
+# Of torch.compile, DistributedDataParallel and our modules.
+WRAPPERS = ("_orig_mod.", "module.", "network.", "method.", "module.", "_orig_mod.")
 ENCODERS = ("encoder.", "base_encoder.", "backbone.")  # ours, MoCo v3's, DINOv2's
 
-PROJECTOR = re.compile(
-    r"(head|fc)\.\d"
-)  # MoCo v3 puts it in the classifier's place; a classifier has no number
-DECODER = {
-    "decoder_pos_embed": "decoder.pos_embed",
-    "decoder_embed": "decoder.embed",
-    "decoder_blocks": "decoder.blocks",
-    "decoder_norm": "decoder.norm",
-    "decoder_pred": "decoder.predict",
-    "mask_token": "decoder.mask_token",
-}
-BESIDE_ENCODER = (*DECODER, "stage1_output_decode", "stage2_output_decode")
+# MoCo v3 puts it in the classifier's place; a classifier has no number.
+PROJECTOR = re.compile(r"(head|fc)\.\d")
+BESIDE_ENCODER = (
+    "mask_token",
+    "decoder_pos_embed",
+    "decoder_embed",
+    "decoder_blocks",
+    "decoder_norm",
+    "decoder_pred",
+    "stage1_output_decode",
+    "stage2_output_decode",
+)
 RECOMPUTED = ("relative_position_index", "attn_mask")  # buffers that follow from the window
-NEAR = 0.1  # a table that fine-tuning has moved less than this is still a method's
+NO_PLAIN_VIT = ("relative_position_bias_table", "q_bias", "gamma_1", "gamma_2")  # BEiT, EVA, CaiT
+NEAR = 0.1  # a table that fine-tuning has moved less than this, relative to its size, is still a method's
+LOOSELY_NEAR = 0.5  # where more than the table speaks for a method; a learned table is about 1 away
 
 
 def plain_names(state: State) -> State:
@@ -92,13 +89,18 @@ def family(state: State) -> str | None:
     return "resnet" if {"layer1.0.conv1.weight", "layer1.0.bn1.weight"} <= state.keys() else None
 
 
-def to_encoder(state: State) -> State:
-    """The encoder's tensors alone, under our networks' names, with the classifier's if there is one."""
-    return split(state)[0]
+def is_plain_vit(state: State) -> bool:
+    """Whether the tensors are a ViT's whose blocks are those of the four methods."""
+    return family(state) == "vit" and not any(
+        name.endswith(NO_PLAIN_VIT) or "rope" in name.split(".") for name in state
+    )
 
 
 def split(state: State) -> tuple[State, State]:
-    """The encoder's tensors, and what lies beside them: decoder, projector, predictor, second encoder."""
+    """The encoder's tensors, and what lies beside them: decoder, projector, predictor, second encoder.
+
+    The encoder's have our networks' names, with the classifier's if there is one.
+    """
     names = plain_names(state)
     prefix = next((p for p in ENCODERS if any(name.startswith(p) for name in names)), "")
     encoder = _unchunked(_inside(names, prefix))
@@ -109,26 +111,6 @@ def split(state: State) -> tuple[State, State]:
         beside |= {f"projector.{name.partition('.')[2]}": encoder.pop(name) for name in projector}
     beside |= {name: encoder.pop(name) for name in list(encoder) if _is_beside(name, kind)}
     return encoder, beside
-
-
-def to_method(state: State, method: str) -> State:
-    """A pre-training file's tensors under the names of our `mk11.ssl` method."""
-    names = plain_names(state)
-    if any(name.startswith("encoder.") for name in names):
-        return names  # our own
-    return {to_method_name(name, method): tensor for name, tensor in names.items()}
-
-
-def to_method_name(name: str, method: str) -> str:
-    """`decoder_blocks.0.norm1.bias` -> `decoder.blocks.0.norm1.bias`; see the module's table."""
-    if method == "mocov3":
-        name = re.sub(r"^base_encoder\.(head|fc)\.", "projector.", name)
-        name = re.sub(r"^momentum_encoder\.(head|fc)\.", "momentum_projector.", name)
-        return re.sub(r"^base_encoder\.", "encoder.", name)
-    part, dot, rest = name.partition(".")
-    if part in BESIDE_ENCODER:
-        return DECODER.get(part, part) + dot + rest
-    return f"encoder.{name}"
 
 
 def _inside(state: State, prefix: str) -> State:
@@ -157,18 +139,24 @@ def _whose_vit(encoder: State, beside: State) -> str | None:
         return "deit"
     if "register_tokens" in encoder or ("mask_token" in beside and "blocks.0.ls1.gamma" in encoder):
         return "dinov2"
-    if "fc_norm.weight" in encoder and "norm.weight" not in encoder:
-        return "mae"  # fine-tuned: patch tokens are averaged before a norm of their own
-    return _whose_table(encoder.get("pos_embed"))
+    if not is_plain_vit(encoder):
+        return None
+    # Fine-tuned as MAE: patch tokens are averaged before a norm of their own, and the table has moved.
+    averaged = "fc_norm.weight" in encoder and "norm.weight" not in encoder
+    return _whose_table(encoder.get("pos_embed"), near=LOOSELY_NEAR if averaged else NEAR)
 
 
-def _whose_table(table: Tensor | None) -> str | None:
-    """Whose fixed position table this is, class token first; None for one that was learned."""
+def _whose_table(table: Tensor | None, *, near: float) -> str | None:
+    """Whose fixed position table this is, class token first; None for one that was learned.
+
+    ``near`` is how far from it a table may be, relative to its size.
+    """
     side = math.isqrt(table.shape[1] - 1) if table is not None and table.ndim == 3 else 0
     if table is None or side < 2 or side**2 != table.shape[1] - 1 or table.shape[2] % 4:
         return None
+    distances = {}
     for method, row_first in (("mae", False), ("mocov3", True)):
         fixed = sincos_table(table.shape[2], (side, side), row_first=row_first, class_token=True)
-        if (table.float() - fixed).norm() < NEAR * fixed.norm():
-            return method
-    return None
+        distances[method] = float((table.float() - fixed).norm() / fixed.norm())
+    nearest = min(distances, key=lambda method: distances[method])
+    return nearest if distances[nearest] < near else None

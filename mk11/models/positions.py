@@ -40,23 +40,31 @@ def _wave(dim: int, length: int) -> Float[Tensor, "{length} {dim}"]:
 
 
 def resized_table(
-    table: Float[Tensor, "1 tokens dim"], grid: tuple[int, int], *, class_token: bool
+    table: Float[Tensor, "1 tokens dim"], grid: tuple[int, int], *, prefix: int
 ) -> Float[Tensor, "1 other_tokens dim"]:
     """A square grid's table on another grid, bicubically, as in MAE's fine-tuning (no antialiasing).
 
-    The class token's row, where there is one, stays as it is.
+    Args:
+        table: A row for each token.
+        grid: (rows, columns) of patches that it is to have.
+        prefix: Rows before those of the patches, such as a class token's; they stay as they are.
     """
-    prefix, patches = table[:, : int(class_token)], table[:, int(class_token) :]
+    first, patches = table[:, :prefix], table[:, prefix:]
     side = round(patches.shape[1] ** 0.5)
     if (side, side) == grid:
         return table
     square = patches.reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, dim, side, side)
     resized = F.interpolate(square.float(), size=grid, mode="bicubic", align_corners=False)
-    return torch.cat([prefix, resized.flatten(2).transpose(1, 2).to(table.dtype)], dim=1)
+    return torch.cat([first, resized.flatten(2).transpose(1, 2).to(table.dtype)], dim=1)
 
 
 def resized_bias(table: Float[Tensor, "places heads"], side: int) -> Float[Tensor, "other_places heads"]:
-    """A relative position bias table of (2w - 1)^2 places on ``side`` x ``side``, bicubically by head."""
+    """Relative position biases of a window, (2w - 1)^2 places, on ``side`` x ``side``, bicubically by head.
+
+    Args:
+        table: A row for each relative place of two tokens in a window of w x w.
+        side: Relative places along a side that it is to have, 2w - 1 of the other window.
+    """
     old = round(table.shape[0] ** 0.5)
     if old == side:
         return table

@@ -8,12 +8,11 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, cast
 
-import timm
-import torch
 from torch import nn
 
 from mk11.errors import UserError
-from mk11.models.official import State, family
+from mk11.models.about import heads, told_heads
+from mk11.models.official import State, family, is_plain_vit
 
 NAMES = {
     "mae": "MAE's",
@@ -33,7 +32,7 @@ SIZES = {  # by the width of the last stage's tokens; of MixMIM's first
     "deit": {192: "tiny", 384: "small", 768: "base"},
     "dinov2": {384: "small", 768: "base", 1024: "large", 1536: "giant"},
 }
-MOCO_HEADS = 12  # of ViT-S and ViT-B alike (Chen, Xie and He 2021, sec. 5)
+MOCO_HEADS = 12  # of ViT-S and ViT-B alike (MoCo v3's published ViTs)
 HEAD_WIDTH = 64  # channels of a head in every other published ViT ...
 WIDEST = 1024  # ... of at most so many channels
 FURTHER_TOKENS = {"dist_token": "dist_token", "register_tokens": "reg_token", "reg_token": "reg_token"}
@@ -112,11 +111,14 @@ def _other_heads(network: nn.Module, encoder: State, *, method: str | None, told
     own, width = heads(network), _width(encoder)
     if width != _width(network.state_dict()):
         return ""  # the comparison of shapes will tell
-    theirs = _told_heads(told) or _published_heads(width, method)
+    theirs = told_heads(told)
+    if theirs is None and told.get("architecture") == _architecture(network):
+        return ""  # our own file of the same network, written before files said how many heads they have
+    theirs = theirs or _published_heads(width, method)
     if own and theirs and own != theirs:
         return f", which has {own} attention heads, but the file's network has {theirs}"
-    usual = width // HEAD_WIDTH
-    if own and not theirs and method is None and own != usual and width in SIZES["mae"] and width <= WIDEST:
+    usual, plain = width // HEAD_WIDTH, method is None and is_plain_vit(dict(network.state_dict()))
+    if own and not theirs and plain and own != usual and width in SIZES["mae"] and width <= WIDEST:
         warnings.warn(
             f"{_architecture(network)} has {own} attention heads, where a ViT of {width} channels has"
             f" {usual} as a rule; the file's shapes cannot tell what its network had, and with another number"
@@ -130,24 +132,6 @@ def _width(state: State) -> int:
     """Channels of the tokens, of MixMIM's in its first stage; 0 where there are none."""
     name = WIDTH_FROM.get(family(state) or "", "")
     return state[name].shape[-1] if name in state else 0
-
-
-def heads(network: nn.Module) -> int | None:
-    """Attention heads of the first block that has any."""
-    return next((int(cast(Any, m).num_heads) for m in network.modules() if hasattr(m, "num_heads")), None)
-
-
-def _told_heads(told: Mapping[str, Any]) -> int | None:
-    """Attention heads of the network that a file of this project names; None where none can be made of it."""
-    model = told["model"] if isinstance(told.get("model"), dict) else told
-    architecture = model.get("architecture")
-    if not architecture or not timm.is_model(architecture.split(".")[0]):
-        return None
-    try:
-        with torch.device("meta"):
-            return heads(timm.create_model(architecture, **model.get("options", {})))
-    except (TypeError, ValueError, AssertionError):  # written with other versions
-        return None
 
 
 def _published_heads(width: int, method: str | None) -> int | None:

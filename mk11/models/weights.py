@@ -23,7 +23,11 @@ IMAGENET: Normalisation = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # of e
 
 
 def weights_hash(weights: str, *, architecture: str) -> str | None:
-    """What ``weights`` names, for a run's identity: a file's content hash, or timm's name of weights."""
+    """What ``weights`` names, for a run's identity: a file's content hash, or timm's name of weights.
+
+    Raises:
+        UserError: No such file, or no ImageNet weights of this architecture.
+    """
     if weights == "none":
         return None
     if weights == "imagenet":

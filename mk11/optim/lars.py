@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 
 class Lars(Optimizer):
-    """LARS as MoCo v3 trains its ResNet (Chen, Xie and He 2021, sec. 4.1).
+    """LARS as MoCo v3 trains its ResNet (Chen, Xie and He 2021).
 
     For a parameter p of more than one dimension with gradient g:
 

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from mk11.errors import UserError
-from mk11.files import read_json, write_json
+from mk11.files import read_json, remove_leftovers, write_json
 
 HEARTBEAT_SECONDS = 10.0
 
@@ -43,7 +43,10 @@ class RunFolder:
 
     def read(self) -> dict[str, Any]:
         """Content of `run.json`, empty before the first start."""
-        return read_json(self.record) if self.record.exists() else {}
+        try:
+            return read_json(self.record)
+        except FileNotFoundError:
+            return {}
 
     def update(self, fields: Mapping[str, Any]) -> None:
         """Set fields of `run.json`, keeping the others."""
@@ -61,7 +64,10 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process, with a heartbeat; UserError if another process holds it."""
+        """Hold the folder for this process, with a heartbeat; UserError if another process holds it.
+
+        What a killed process has left half-written goes.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
@@ -71,6 +77,7 @@ class RunFolder:
                 f"{self.path} is being written by another process; wait for it or stop it"
             ) from error
         try:
+            remove_leftovers(self.path)
             with self._beating():
                 yield
         finally:

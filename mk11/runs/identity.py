@@ -21,6 +21,7 @@ IRRELEVANT = (
     "name",
     "rerun",
     "runs",
+    "select",  # known by the identity of the selection instead
     "stage",
     "threads",
     "trainer.accelerator",

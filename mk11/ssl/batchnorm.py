@@ -1,7 +1,7 @@
 """Batch norm over the images of all processes, on GPUs and on CPUs.
 
 With statistics of its own, a process's keys would show which queries they belong to, and the loss of several
-processes would not be that of one process with the whole batch (He et al. 2020, sec. 3.3).
+processes would not be that of one process with the whole batch (He et al. 2020).
 """
 
 from typing import cast
@@ -9,17 +9,19 @@ from typing import cast
 import torch
 import torch.distributed as dist
 from jaxtyping import Float
+from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
 
 def synchronised(network: nn.Module, *, on_gpu: bool) -> nn.Module:
     """``network`` with every batch norm over all processes; changes no number where there is one process.
 
-    Parameters and buffers stay what they are. To be called before DistributedDataParallel. On GPUs it is
-    torch's SyncBatchNorm, which refuses CPUs; there it is `SummedBatchNorm`.
+    Parameters and buffers stay what they are, and so do the dropout and activation that timm's batch norms
+    have inside. To be called before DistributedDataParallel. On GPUs it is torch's SyncBatchNorm, which
+    refuses CPUs; there it is `SummedBatchNorm`.
     """
     if on_gpu:
-        return cast(nn.Module, nn.SyncBatchNorm.convert_sync_batchnorm(network))
+        return cast(nn.Module, convert_sync_batchnorm(network))
     if isinstance(network, nn.BatchNorm1d | nn.BatchNorm2d):
         return _twin(network)
     for name, child in network.named_children():
@@ -28,7 +30,13 @@ def synchronised(network: nn.Module, *, on_gpu: bool) -> nn.Module:
 
 
 class SummedBatchNorm(nn.BatchNorm2d):
-    """Batch norm by mean and variance over all processes, for inputs (batch, channels) and with places."""
+    """Batch norm by mean and variance over all processes, for inputs (batch, channels) and with places.
+
+    ``drop`` and ``act`` come after it, as in timm's `BatchNormAct2d`.
+    """
+
+    drop: nn.Module
+    act: nn.Module
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002
         """Any number of places will do."""
@@ -37,16 +45,21 @@ class SummedBatchNorm(nn.BatchNorm2d):
         self,
         input: Float[Tensor, "batch channels *places"],  # noqa: A002
     ) -> Float[Tensor, "batch channels *places"]:
-        """As torch's batch norm; the statistics differ, while training."""
+        """As the batch norm in whose place it is; the statistics differ, while training."""
+        return self.act(self.drop(self._normalised(input)))
+
+    def _normalised(
+        self, values: Float[Tensor, "batch channels *places"]
+    ) -> Float[Tensor, "batch channels *places"]:
         if not (self.training and dist.is_initialized() and dist.get_world_size() > 1):
-            return super().forward(input)
-        shape = (1, -1, *[1] * (input.ndim - 2))
-        mean, variance, count = global_statistics(input.float())
+            return super().forward(values)
+        shape = (1, -1, *[1] * (values.ndim - 2))
+        mean, variance, count = global_statistics(values.float())
         self._track(mean.detach(), variance.detach(), count)
-        normalised = (input.float() - mean.view(shape)) * (variance.view(shape) + self.eps).rsqrt()
+        normalised = (values.float() - mean.view(shape)) * (variance.view(shape) + self.eps).rsqrt()
         if self.affine:
             normalised = normalised * self.weight.view(shape) + self.bias.view(shape)
-        return normalised.to(input.dtype)
+        return normalised.to(values.dtype)
 
     @torch.no_grad()
     def _track(
@@ -90,10 +103,12 @@ class _Sum(torch.autograd.Function):
 
 
 def _twin(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> SummedBatchNorm:
-    """A SummedBatchNorm with the parameters, running statistics and mode of ``norm``."""
+    """A SummedBatchNorm with parameters, running statistics, mode, dropout and activation of ``norm``."""
     twin = SummedBatchNorm(norm.num_features, norm.eps, norm.momentum, norm.affine, device="meta")
     for name in ("weight", "bias"):
         setattr(twin, name, getattr(norm, name))
     for name, buffer in norm.named_buffers():
         setattr(twin, name, buffer)
+    for name in ("drop", "act"):
+        setattr(twin, name, getattr(norm, name, nn.Identity()))
     return twin.train(norm.training)

@@ -8,21 +8,36 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.callbacks.checkpoint import Checkpoint
+from torch import nn
 
+from mk11.errors import UserError
 from mk11.files import replacing
 from mk11.runs.folder import RunFolder
 from mk11.ssl.health.watch import Watch
+from mk11.ssl.remedy import remedy
 
 
 class LastAndGood(Checkpoint):
-    """Keep `last.ckpt` after every epoch, and `good.ckpt` of the last epoch whose check looked well."""
+    """Keep `last.ckpt` after every epoch, and `good.ckpt` of the last epoch whose check looked well.
 
-    def __init__(self, folder: RunFolder, watch: Watch | None) -> None:
+    Args:
+        folder: Where they go.
+        watch: The health check; None where there is none.
+        says_lines: Print a line when an epoch's checkpoint is there.
+    """
+
+    def __init__(self, folder: RunFolder, watch: Watch | None, *, says_lines: bool) -> None:
         self.folder = folder
         self.watch = watch
+        self.says_lines = says_lines
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Save; whole or not at all."""
+        """Save; whole or not at all.
+
+        Raises:
+            UserError: The weights are not finite: what is there from the epoch before stays.
+        """
+        self._stop_if_not_finite(trainer, module)
         if not trainer.is_global_zero:
             trainer.save_checkpoint(self.folder.last)  # takes part in gathering; only rank 0 writes
             return
@@ -31,6 +46,24 @@ class LastAndGood(Checkpoint):
         if self.watch is not None and self.watch.looks_well(trainer.current_epoch + 1):
             with replacing(self.folder.good) as copy:
                 _link(self.folder.last, copy)
+        if self.says_lines:
+            print(epoch_line(trainer), flush=True)
+
+    def _stop_if_not_finite(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Of the weights that would be written: all devices hear of them and end together."""
+        wrong = not_finite(module) if trainer.is_global_zero else None
+        wrong = trainer.strategy.broadcast(wrong)
+        if wrong is not None:
+            epoch = trainer.current_epoch + 1
+            raise UserError(
+                f"the weights ({wrong}) are not finite after epoch {epoch}. {remedy(self.folder)}"
+            )
+
+
+def not_finite(module: nn.Module) -> str | None:
+    """Name of the first parameter or buffer that holds NaN or infinity; None where all are finite."""
+    state = module.state_dict().items()
+    return next((name for name, value in state if not torch.isfinite(value).all()), None)
 
 
 class PeakMemory(Callback):
@@ -50,19 +83,11 @@ class PeakMemory(Callback):
         module.log("peak_memory_gib", peak / 2**30, on_step=False, on_epoch=True, rank_zero_only=True)
 
 
-class EpochLines(Callback):
-    """One line an epoch, for logs and pipes where a progress bar would be noise."""
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Print epoch, loss, what a check has found, and the share of time spent waiting for data."""
-        if trainer.is_global_zero:
-            values = {key: float(value) for key, value in trainer.callback_metrics.items()}
-            told = [
-                f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}",
-                _loss(values),
-                *_health(values),
-            ]
-            print("  ".join([*told, f"data wait {values['data_wait']:.0%}"]), flush=True)
+def epoch_line(trainer: pl.Trainer) -> str:
+    """Epoch, loss, what a check has found, and the share of time spent waiting for data, for logs."""
+    values = {key: float(value) for key, value in trainer.callback_metrics.items()}
+    told = [f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", _loss(values), *_health(values)]
+    return "  ".join([*told, f"data wait {values['data_wait']:.0%}"])
 
 
 def _loss(values: dict[str, float]) -> str:

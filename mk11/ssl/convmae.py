@@ -8,23 +8,18 @@ aside; the numbers are the same.
 
 import math
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from mk11.errors import UserError
 from mk11.models.encoders.cblock import merge, visible_places
-from mk11.models.encoders.convmae import ConvViT
+from mk11.models.encoders.convmae import NORM_EPS, ConvViT
+from mk11.ssl.autoencoder import MaskedAutoencoder
 from mk11.ssl.decoder import PixelDecoder
-from mk11.ssl.losses import masked_pixel_loss
-from mk11.ssl.masking import PatchMask, check_mask_ratio, random_mask
-from mk11.ssl.method import Method, Outcome, Pictures, in_colour
-from mk11.ssl.patches import normalise_patches, patchify
-
-DECODER_NORM_EPS = 1e-6
+from mk11.ssl.masking import PatchMask
 
 
-class ConvMAE(Method):
+class ConvMAE(MaskedAutoencoder):
     """Masked autoencoder on a hybrid of convolutions and attention.
 
     Args:
@@ -41,7 +36,6 @@ class ConvMAE(Method):
     """
 
     encoder: ConvViT
-    views = 1
 
     def __init__(
         self,
@@ -54,16 +48,18 @@ class ConvMAE(Method):
         decoder_heads: int,
         reference_compatible: bool,
     ) -> None:
-        super().__init__()
-        self.encoder = _checked(encoder)
-        self.patch, self.grid = math.prod(self.encoder.patch_sizes), self.encoder.grid_size
-        self.mask_ratio = mask_ratio
-        self.truncate = reference_compatible
-        self.normalise_target = normalise_target
-        check_mask_ratio(mask_ratio, math.prod(self.grid), truncate=self.truncate)
-        _, second, third = self.encoder.patch_sizes
+        network = _checked(encoder)
+        super().__init__(
+            patch=math.prod(network.patch_sizes),
+            grid=network.grid_size,
+            mask_ratio=mask_ratio,
+            normalise_target=normalise_target,
+            truncate=reference_compatible,
+        )
+        self.encoder = network
+        _, second, third = network.patch_sizes
         self.places = (second * third, third)  # along a patch's side, in stages 1 and 2
-        dims = self.encoder.embed_dims
+        dims = network.embed_dims
         self.stage1_output_decode = nn.Conv2d(dims[0], dims[2], self.places[0], stride=self.places[0])
         self.stage2_output_decode = nn.Conv2d(dims[1], dims[2], self.places[1], stride=self.places[1])
         self.decoder = PixelDecoder(
@@ -71,33 +67,12 @@ class ConvMAE(Method):
             dim=decoder_dim,
             depth=decoder_depth,
             num_heads=decoder_heads,
-            mlp_ratio=self.encoder.mlp_ratios[0],  # as published: the first stage's
+            mlp_ratio=network.mlp_ratios[0],  # as published: the first stage's
             grid=self.grid,
             patch=self.patch,
-            norm_eps=DECODER_NORM_EPS,
+            norm_eps=NORM_EPS,
             class_token=False,
         )
-
-    def draw(self, batch: int, device: torch.device) -> Float[Tensor, "batch patches"]:
-        """One number for each patch of each image."""
-        return torch.rand(batch, math.prod(self.grid), device=device)
-
-    def forward(
-        self,
-        image: Float[Tensor, "batch 3 height width"],
-        *,
-        noise: Float[Tensor, "batch patches"],
-        progress: float,
-    ) -> Outcome:
-        """Mean squared error on the removed patches."""
-        mask, pixels = self.mask(noise), patchify(image, self.patch)
-        predicted = self.predict(pixels, mask)  # (batch, patches, pixels)
-        target = normalise_patches(pixels) if self.normalise_target else pixels
-        return Outcome(masked_pixel_loss(predicted, target, mask.removed), {})
-
-    def mask(self, noise: Float[Tensor, "batch patches"]) -> PatchMask:
-        """The patches of each image that are removed."""
-        return random_mask(noise, mask_ratio=self.mask_ratio, truncate=self.truncate)
 
     def encode(
         self, pixels: Float[Tensor, "batch patches pixels"], mask: PatchMask
@@ -114,21 +89,6 @@ class ConvMAE(Method):
         tokens = tokens + merge(self.stage1_output_decode, first).flatten(1, -2)
         tokens = tokens + merge(self.stage2_output_decode, second).flatten(1, -2)
         return self.encoder.norm(tokens)
-
-    def predict(
-        self, pixels: Float[Tensor, "batch patches pixels"], mask: PatchMask
-    ) -> Float[Tensor, "batch patches pixels"]:
-        """Pixels of every patch, from the visible ones."""
-        return self.decoder(self.decoder.in_place(self.encode(pixels, mask), mask))
-
-    @torch.no_grad()
-    def pictures(
-        self, image: Float[Tensor, "batch 3 height width"], *, noise: Float[Tensor, "batch patches"]
-    ) -> Pictures:
-        """The visible patches; every patch as predicted, visible ones poorly, for no loss asks for them."""
-        mask, pixels = self.mask(noise), patchify(image, self.patch)
-        shown, predicted = pixels * ~mask.removed[:, :, None], self.predict(pixels, mask)
-        return in_colour(shown, predicted, pixels, self.patch, self.grid, normalised=self.normalise_target)
 
 
 def _checked(encoder: nn.Module) -> ConvViT:

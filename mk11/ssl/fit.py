@@ -11,8 +11,9 @@ from mk11.loop import trainer as loop
 from mk11.loop.callbacks import History, ReseedSteps, StepTimes
 from mk11.loop.progress import Progress
 from mk11.runs.folder import RunFolder
-from mk11.ssl.callbacks import EpochLines, LastAndGood, PeakMemory
-from mk11.ssl.health.watch import Watch
+from mk11.ssl.callbacks import LastAndGood, PeakMemory
+from mk11.ssl.health.watch import Verdict, Watch
+from mk11.ssl.remedy import remedy
 from mk11.ssl.settings import Settings
 from mk11.ssl.task import SelfSupervised
 
@@ -41,20 +42,18 @@ def build_trainer(
 
 def fit(trainer: pl.Trainer, task: SelfSupervised, loaders: PoolLoaders, *, folder: RunFolder) -> None:
     """Train from the last complete epoch, or from the start (`mk11.loop.trainer.fit_on`)."""
-
-    def remedy() -> str:
-        saved = f"The last good checkpoint is {folder.last}. " if folder.last.exists() else ""
-        return f"{saved}A lower optim.base_lr, clip_norm, or trainer.precision=bf16 or fp32 may help"
-
     ids = loaders.pool.table["id"].tolist()
-    loop.fit_on(trainer, task, loaders, folder=folder, ids=ids, remedy=remedy)
+    loop.fit_on(trainer, task, loaders, folder=folder, ids=ids, remedy=lambda: remedy(folder))
 
 
 def _callbacks(folder: RunFolder, settings: Settings, watch: Watch | None, progress: str) -> list[Callback]:
-    """In this order: what a check logs is in the epoch's row, and its state in the epoch's checkpoint."""
+    """In this order: what a check logs is in the epoch's row, and its state in the epoch's checkpoint.
+
+    A check that stops the run does so when its row is written; that epoch leaves no checkpoint.
+    """
     callbacks: list[Callback] = [ReseedSteps(settings.seed), StepTimes(), PeakMemory(), Progress(folder)]
     callbacks += [watch] if watch is not None else []
     callbacks.append(History(folder))
-    if not loop.shows_bar(progress) and progress != "none":
-        callbacks.append(EpochLines())
-    return [*callbacks, LastAndGood(folder, watch)]
+    callbacks += [Verdict(watch)] if watch is not None else []
+    says_lines = not loop.shows_bar(progress) and progress != "none"
+    return [*callbacks, LastAndGood(folder, watch, says_lines=says_lines)]

@@ -1,4 +1,4 @@
-"""Projector and predictor of MoCo v3: small MLPs with batch norm (Chen, Xie and He 2021, sec. 3 and 4.3)."""
+"""Projector and predictor of MoCo v3: small MLPs with batch norm (Chen, Xie and He 2021)."""
 
 from itertools import pairwise
 
@@ -6,12 +6,25 @@ from torch import nn
 
 
 def projector(*, features: int, hidden: int, output: int, layers: int) -> nn.Sequential:
-    """``layers`` linear layers, each with batch norm: 3 after a ViT, 2 after a ResNet."""
+    """From features to what is compared: linear layers, each with batch norm.
+
+    Args:
+        features: Channels of the encoder's output.
+        hidden: Channels between the layers.
+        output: Channels that are compared.
+        layers: Linear layers: 3 after a ViT, 2 after a ResNet.
+    """
     return _mlp([features, *[hidden] * (layers - 1), output], last_norm=True)
 
 
 def predictor(*, dim: int, hidden: int, last_norm: bool) -> nn.Sequential:
-    """Two linear layers back to ``dim``; batch norm at the end for a ViT, none for a ResNet."""
+    """From one view's projection to the other's: two linear layers.
+
+    Args:
+        dim: Channels of the projection, and of the prediction.
+        hidden: Channels between the layers.
+        last_norm: Whether a batch norm comes at the end: for a ViT, not for a ResNet.
+    """
     return _mlp([dim, hidden, dim], last_norm=last_norm)
 
 

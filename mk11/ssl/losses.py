@@ -21,13 +21,13 @@ def contrastive_loss(
     keys: Float[Tensor, "all_keys dim"],
     *,
     temperature: float,
-    first: int,
+    key_offset: int,
 ) -> Float[Tensor, ""]:
-    """InfoNCE of one direction (MoCo v3, algorithm 1): query i belongs to key ``first + i``.
+    """InfoNCE of one direction (MoCo v3): query i belongs to key ``key_offset + i``.
 
     Scaled by 2 * temperature, as published, so that gradients do not depend on the temperature's size. Keys
-    carry no gradient. ``first`` is the number of keys of the processes before this one.
+    carry no gradient. ``key_offset`` is the number of keys of the processes before this one.
     """
     similarities = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
-    own = torch.arange(first, first + len(queries), device=queries.device)
+    own = torch.arange(key_offset, key_offset + len(queries), device=queries.device)
     return F.cross_entropy(similarities, own) * 2 * temperature

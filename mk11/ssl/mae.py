@@ -11,18 +11,15 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from mk11.errors import UserError
-from mk11.models.encoders.vit import MAEVisionTransformer
+from mk11.models.encoders.vit import NORM_EPS, MAEVisionTransformer
+from mk11.ssl.autoencoder import MaskedAutoencoder
 from mk11.ssl.decoder import PixelDecoder
-from mk11.ssl.losses import masked_pixel_loss
-from mk11.ssl.masking import PatchMask, check_mask_ratio, random_mask
-from mk11.ssl.method import Method, Outcome, Pictures, in_colour
-from mk11.ssl.patches import normalise_patches, patchify
+from mk11.ssl.masking import PatchMask
 
 DECODER_MLP_RATIO = 4.0
-DECODER_NORM_EPS = 1e-6
 
 
-class MAE(Method):
+class MAE(MaskedAutoencoder):
     """Masked autoencoder on any of timm's Vision Transformers with a class token.
 
     Args:
@@ -49,15 +46,15 @@ class MAE(Method):
         decoder_heads: int,
         reference_compatible: bool,
     ) -> None:
-        super().__init__()
         vit = _checked(encoder)
+        super().__init__(
+            patch=int(vit.patch_embed.patch_size[0]),
+            grid=tuple(vit.patch_embed.grid_size),
+            mask_ratio=mask_ratio,
+            normalise_target=normalise_target,
+            truncate=reference_compatible,
+        )
         self.encoder: Any = vit  # the parts of timm's networks have no types
-        self.patch = int(vit.patch_embed.patch_size[0])
-        self.grid: tuple[int, int] = tuple(vit.patch_embed.grid_size)
-        self.mask_ratio = mask_ratio
-        self.normalise_target = normalise_target
-        self.reference_compatible = reference_compatible
-        check_mask_ratio(mask_ratio, self.grid[0] * self.grid[1], truncate=reference_compatible)
         self.decoder = PixelDecoder(
             encoder_dim=vit.embed_dim,
             dim=decoder_dim,
@@ -66,29 +63,9 @@ class MAE(Method):
             mlp_ratio=DECODER_MLP_RATIO,
             grid=self.grid,
             patch=self.patch,
-            norm_eps=DECODER_NORM_EPS,
+            norm_eps=NORM_EPS,
             class_token=True,
         )
-
-    def draw(self, batch: int, device: torch.device) -> Float[Tensor, "batch patches"]:
-        """One number for each patch of each image."""
-        return torch.rand(batch, self.grid[0] * self.grid[1], device=device)
-
-    def forward(
-        self,
-        image: Float[Tensor, "batch 3 height width"],
-        *,
-        noise: Float[Tensor, "batch patches"],
-        progress: float,
-    ) -> Outcome:
-        """Mean squared error on the removed patches."""
-        mask, pixels = self.mask(noise), patchify(image, self.patch)
-        target = normalise_patches(pixels) if self.normalise_target else pixels  # (batch, patches, pixels)
-        return Outcome(masked_pixel_loss(self.predict(pixels, mask), target, mask.removed), {})
-
-    def mask(self, noise: Float[Tensor, "batch patches"]) -> PatchMask:
-        """The patches of each image that are removed."""
-        return random_mask(noise, mask_ratio=self.mask_ratio, truncate=self.reference_compatible)
 
     def encode(
         self, pixels: Float[Tensor, "batch patches pixels"], mask: PatchMask
@@ -112,21 +89,6 @@ class MAE(Method):
         matrix = embed.proj.weight.permute(0, 2, 3, 1).flatten(1)  # (dim, pixels), the channel fastest
         return embed.norm(F.linear(pixels, matrix, embed.proj.bias))
 
-    def predict(
-        self, pixels: Float[Tensor, "batch patches pixels"], mask: PatchMask
-    ) -> Float[Tensor, "batch patches pixels"]:
-        """Every patch's pixels, from the visible patches."""
-        return self.decoder(self.decoder.in_place(self.encode(pixels, mask), mask))
-
-    @torch.no_grad()
-    def pictures(
-        self, image: Float[Tensor, "batch 3 height width"], *, noise: Float[Tensor, "batch patches"]
-    ) -> Pictures:
-        """The visible patches; every patch as predicted, visible ones poorly, for no loss asks for them."""
-        mask, pixels = self.mask(noise), patchify(image, self.patch)
-        shown, predicted = pixels * ~mask.removed[:, :, None], self.predict(pixels, mask)
-        return in_colour(shown, predicted, pixels, self.patch, self.grid, normalised=self.normalise_target)
-
 
 def _first_tokens(network: Any) -> Float[Tensor, "1 prefix dim"]:  # noqa: ANN401
     """Class token and registers, with their positions where the network has such."""
@@ -143,12 +105,9 @@ def _checked(network: nn.Module) -> VisionTransformer:
             f" embedded one by one, such as model=mae, but has {type(network).__name__}"
         )
     vit = cast(VisionTransformer, network)
-    if isinstance(vit.norm, nn.Identity):
-        raise UserError("ssl=mae needs a norm after the model's last block, but model.options leave it out")
-    if vit.dynamic_img_size:
-        raise UserError(
-            f"image_size must be a multiple of the patch, {vit.patch_embed.patch_size[0]} px, for ssl=mae"
-        )
+    problem = _unsuited_option(vit)
+    if problem:
+        raise UserError(problem)
     if isinstance(vit, MAEVisionTransformer):
         cast(Tensor, vit.pos_embed).requires_grad_(False)
     return vit
@@ -163,3 +122,28 @@ def _is_plain_vit(network: nn.Module) -> bool:
         and network.num_prefix_tokens == 1 + network.num_reg_tokens
         and type(network.patch_embed) is PatchEmbed
     )
+
+
+def _unsuited_option(vit: VisionTransformer) -> str:
+    """Why MAE cannot train a ViT with such options; empty where it can."""
+    if isinstance(vit.norm, nn.Identity):
+        return "ssl=mae needs a norm after the model's last block, but model.options leave it out"
+    if vit.dynamic_img_size and vit.patch_embed.dynamic_img_pad:  # so made for an image of broken patches
+        patch = vit.patch_embed.patch_size[0]
+        return (
+            f"image_size must be a multiple of the patch, {patch} px, for ssl=mae, and model.options must"
+            " leave out dynamic_img_size and dynamic_img_pad"
+        )
+    if vit.dynamic_img_size:
+        return "model.options must leave out dynamic_img_size for ssl=mae, which has one grid of patches"
+    if vit.pos_drop.p or not isinstance(vit.patch_drop, nn.Identity):
+        return (
+            "model.options must leave out pos_drop_rate and patch_drop_rate for ssl=mae, which removes"
+            " patches itself"
+        )
+    if vit.attn_pool is not None:
+        return (
+            "model.options must have a global_pool of token or avg for ssl=mae, which would leave the layers"
+            f" of {vit.global_pool} untrained"
+        )
+    return ""

@@ -51,10 +51,16 @@ class Method(nn.Module, ABC):
 
     encoder: nn.Module
     views: int = 1  # images of each cell in a batch: 2 for contrastive methods
-    first_of_step: bool = True  # whether a batch opens an optimiser step; its trainer says so
+    # Whether a batch opens an optimiser step: a momentum encoder follows once a step. Whoever accumulates the
+    # gradients of several batches sets it to False for all but the first of them.
+    first_of_step: bool = True
 
     def draw(self, batch: int, device: torch.device) -> Tensor:
-        """The noise of one step for ``batch`` images, from torch's generator of ``device``."""
+        """The noise of one step for ``batch`` images, from torch's generator of ``device``.
+
+        (batch, patches), one number for each patch of each image; (1, patches) where one mask holds for all
+        images; empty, (0,), for a method without masks.
+        """
         return torch.empty(0, device=device)
 
     @abstractmethod
@@ -68,7 +74,11 @@ class Method(nn.Module, ABC):
         """
 
     def check_batch(self, per_device: int) -> None:
-        """Refuse a number of images on each device that the method cannot take, with a UserError."""
+        """Whether the method takes so many images per forward pass on each device.
+
+        Raises:
+            UserError: It does not.
+        """
 
     def pictures(self, image: Tensor, *, noise: Tensor) -> Pictures | None:
         """Masked, predicted and true images; None where a method predicts no pixels."""

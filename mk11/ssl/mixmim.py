@@ -1,19 +1,21 @@
 """MixMIM, later named MixMAE (Liu et al. 2023): mix two images, reconstruct both; in the paper's order."""
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from mk11.errors import UserError
 from mk11.models.encoders.mixmim import WindowTransformer
-from mk11.models.encoders.windows import enlarged
+from mk11.models.encoders.windows import on_finer_grid
 from mk11.ssl.decoder import PixelDecoder
-from mk11.ssl.masking import share_count
+from mk11.ssl.masking import check_patches, share_count
 from mk11.ssl.method import Method, Outcome, Pictures, in_colour
 from mk11.ssl.patches import normalise_patches, patchify
 
 DECODER_MLP_RATIO = 4.0
-DECODER_NORM_EPS = 1e-5
+NORM_EPS = 1e-5  # of the decoder, as of MixMIM's encoder; MAE's and ConvMAE's have 1e-6
 
 
 class MixMIM(Method):
@@ -36,7 +38,6 @@ class MixMIM(Method):
     """
 
     encoder: WindowTransformer
-    views = 1
 
     def __init__(
         self,
@@ -53,7 +54,8 @@ class MixMIM(Method):
         self.encoder = _checked(encoder)
         self.patch = self.encoder.stride
         self.grid = (self.encoder.img_size[0] // self.patch, self.encoder.img_size[1] // self.patch)
-        patches = self.grid[0] * self.grid[1]
+        patches = math.prod(self.grid)
+        check_patches(patches)
         self.replaced = share_count(patches, mask_ratio, truncate=reference_compatible)
         if not 0 < self.replaced < patches:
             raise UserError(
@@ -69,20 +71,24 @@ class MixMIM(Method):
             mlp_ratio=DECODER_MLP_RATIO,
             grid=self.grid,
             patch=self.patch,
-            norm_eps=DECODER_NORM_EPS,
+            norm_eps=NORM_EPS,
             class_token=False,
         )
 
     def draw(self, batch: int, device: torch.device) -> Float[Tensor, "1 patches"]:
         """One number for each patch, for all images alike."""
-        return torch.rand(1, self.grid[0] * self.grid[1], device=device)
+        return torch.rand(1, math.prod(self.grid), device=device)
 
     def check_batch(self, per_device: int) -> None:
-        """Images are mixed in pairs: the middle one of an odd batch would be mixed with itself."""
+        """Images are mixed in pairs: the middle one of an odd batch would be mixed with itself.
+
+        Raises:
+            UserError: An odd number of images.
+        """
         if per_device % 2:
             raise UserError(
-                f"batch_size must give every device an even number of images a step for ssl=mixmim, which"
-                f" mixes them in pairs, but gives {per_device}"
+                "batch_size must give each device an even number of images per forward pass for ssl=mixmim,"
+                f" which mixes them in pairs, but gives {per_device}"
             )
 
     def forward(
@@ -107,7 +113,7 @@ class MixMIM(Method):
         """Tokens of the mixed images, in which patches of different images never saw each other."""
         origin = replaced.view(self.grid)
         x = self.encoder.patch_embed(image)  # (batch, rows, columns, dim) at stride 4
-        partner = enlarged(origin, (x.shape[1], x.shape[2]))[:, :, None]
+        partner = on_finer_grid(origin, (x.shape[1], x.shape[2]))[:, :, None]
         return self.encoder.attend(torch.where(partner, x.flip(0), x), origin)
 
     def reconstruct(
@@ -135,8 +141,14 @@ class MixMIM(Method):
     @torch.no_grad()
     def pictures(
         self, image: Float[Tensor, "batch 3 height width"], *, noise: Float[Tensor, "1 patches"]
-    ) -> Pictures:
-        """The mixed images, each image as predicted where it was hidden, and the image."""
+    ) -> Pictures | None:
+        """The mixed images, each image as predicted where it was hidden, and the image.
+
+        Of an odd number the last is left out, as it has no partner; None of a single image.
+        """
+        image = image[: len(image) // 2 * 2]
+        if not len(image):
+            return None
         replaced, pixels = self.mask(noise), patchify(image, self.patch)
         mixed = torch.where(replaced[:, None], pixels.flip(0), pixels)
         predicted = self.predict(image, replaced)

@@ -1,4 +1,4 @@
-"""MoCo v3: learn to find an image's other view among the batch (Chen, Xie and He 2021, algorithm 1)."""
+"""MoCo v3: learn to find an image's other view among the batch (Chen, Xie and He 2021)."""
 
 import math
 from typing import cast
@@ -42,16 +42,13 @@ class MoCoV3(Method):
         temperature: Divides the cosine similarities.
         momentum: Share of itself that the momentum encoder keeps at a step.
         momentum_schedule: ``cosine``: rising to 1 over the training; or ``constant``.
-        stop_grad_patch_embed: Leave a ViT's patch embedding as drawn (sec. 4.2); no effect on other stems.
+        stop_grad_patch_embed: Leave a ViT's patch embedding as drawn; no effect on other stems.
 
     Raises:
         UserError: Another kind of encoder; a number out of its range.
     """
 
     views = 2
-    # Whether this batch opens an optimiser step: the momentum encoder follows once a step. Whoever
-    # accumulates the gradients of several batches sets it to False for all but the first of them.
-    first_of_step = True
 
     def __init__(
         self,
@@ -90,7 +87,7 @@ class MoCoV3(Method):
         return self
 
     def check_batch(self, per_device: int) -> None:
-        """Refuse a batch too small for batch norm.
+        """Whether a batch is large enough for batch norm.
 
         Raises:
             UserError: Fewer than four images on a device.
@@ -110,8 +107,8 @@ class MoCoV3(Method):
         if self.first_of_step:
             follow(self.momentum_encoder, self.encoder, momentum=momentum)
             follow(self.momentum_projector, self.projector, momentum=momentum)
-        keys, first = gathered(self.keys(image))
-        loss = self.one_way(queries[0], keys[1], first) + self.one_way(queries[1], keys[0], first)
+        keys, offset = gathered(self.keys(image))
+        loss = self.one_way(queries[0], keys[1], offset) + self.one_way(queries[1], keys[0], offset)
         chance = 4 * self.temperature * math.log(keys.shape[1])
         return Outcome(loss, {"chance": chance, "momentum": momentum})
 
@@ -127,11 +124,13 @@ class MoCoV3(Method):
         return self.momentum_projector(one), self.momentum_projector(two)
 
     def one_way(
-        self, queries: Float[Tensor, "batch dim"], keys: Float[Tensor, "all_keys dim"], first: int
+        self, queries: Float[Tensor, "batch dim"], keys: Float[Tensor, "all_keys dim"], key_offset: int
     ) -> Float[Tensor, ""]:
         """Loss of one view's queries against the other view's keys, in float32."""
         with torch.autocast(queries.device.type, enabled=False):
-            return contrastive_loss(queries.float(), keys.float(), temperature=self.temperature, first=first)
+            return contrastive_loss(
+                queries.float(), keys.float(), temperature=self.temperature, key_offset=key_offset
+            )
 
     def momentum_at(self, progress: float) -> float:
         """The momentum of a step."""
@@ -165,12 +164,27 @@ def _frozen_in_part(encoder: nn.Module, *, stop_grad_patch_embed: bool) -> nn.Mo
             "trainer.grad_checkpointing must be false for a ResNet and ssl=mocov3: with its blocks computed"
             " again, batch norm would count each image twice"
         )
+    _check_pooling(encoder)
     if isinstance(encoder, MoCoViT):
         cast(nn.Parameter, encoder.pos_embed).requires_grad_(False)
     embed = getattr(getattr(encoder, "patch_embed", None), "proj", None)
     if stop_grad_patch_embed and isinstance(embed, nn.Conv2d):
         embed.requires_grad_(False)
     return encoder
+
+
+def _check_pooling(encoder: VisionTransformer | ResNet) -> None:
+    """A UserError for an encoder that does not give one vector of `num_features` for each image."""
+    if isinstance(encoder, VisionTransformer):
+        pool, pooled = encoder.global_pool, encoder.global_pool != ""
+    else:
+        pool = encoder.global_pool.pool_type
+        pooled = not encoder.global_pool.is_identity() and encoder.global_pool.feat_mult() == 1
+    if not pooled:
+        raise UserError(
+            "model.options must leave ssl=mocov3 one vector of the network's width for each image, but their"
+            f" global_pool is {pool!r}"
+        )
 
 
 def _check_numbers(*, temperature: float, momentum: float, schedule: str) -> None:

@@ -13,7 +13,12 @@ def momentum_copy(network: nn.Module) -> nn.Module:
 
 
 def follow(slow: nn.Module, fast: nn.Module, *, momentum: float) -> None:
-    """Let slow <- momentum * slow + (1 - momentum) * fast, parameter by parameter (MoCo v3, algorithm 1).
+    """Let slow <- momentum * slow + (1 - momentum) * fast, parameter by parameter (MoCo v3's update).
+
+    Args:
+        slow: The momentum network; changed in place.
+        fast: The trained network, of the same layout.
+        momentum: Share of itself that the slow one keeps, in [0, 1].
 
     Frozen parameters are averaged too. Buffers are left out: batch norm's running statistics are each
     network's own.
@@ -23,5 +28,10 @@ def follow(slow: nn.Module, fast: nn.Module, *, momentum: float) -> None:
 
 
 def cosine_momentum(progress: float, *, start: float) -> float:
-    """Momentum that rises from ``start`` to 1 over half a cosine; ``progress`` is the share trained."""
+    """Momentum that rises from ``start`` to 1 over half a cosine (MoCo v3, option ``--moco-m-cos``).
+
+    Args:
+        progress: Share of all epochs that is over, in [0, 1].
+        start: Momentum at progress 0.
+    """
     return 1 - (1 - start) * 0.5 * (1 + math.cos(math.pi * progress))

@@ -11,7 +11,10 @@ TARGET_EPSILON = 1e-6  # added to a patch's variance: flat patches give a target
 def patchify(
     image: Float[Tensor, "batch 3 height width"], patch: int
 ) -> Float[Tensor, "batch patches pixels"]:
-    """Patches row by row; inside a patch pixels row by row, the channel fastest (the official layout)."""
+    """Patches row by row; inside a patch pixels row by row, the channel fastest (the official layout).
+
+    Height and width must be multiples of ``patch``.
+    """
     batch, channels, height, width = image.shape
     rows, columns = height // patch, width // patch
     tiles = image.reshape(batch, channels, rows, patch, columns, patch)
@@ -53,11 +56,3 @@ def denormalise_patches(
     """A prediction of normalised pixels in the image's colours; ``target`` is the image's own patches."""
     mean, deviation = patch_statistics(target)
     return predicted * deviation + mean
-
-
-def spread(
-    mask: Float[Tensor, "batch patches"], grid: tuple[int, int], factor: int
-) -> Float[Tensor, "batch 1 h w"]:
-    """A mask over patches as a picture: each patch has ``factor`` x ``factor`` places."""
-    picture = mask.reshape(len(mask), 1, *grid)
-    return torch.repeat_interleave(torch.repeat_interleave(picture, factor, dim=2), factor, dim=3)

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 from mk11.optim.schedule import scaled_lr
 
+WAYS = ("probe", "knn")  # in which a health check judges features on the validation split
+SCORES = ("f1_macro", "balanced_accuracy")
+MEASURES = tuple(f"{way}_{score}" for way in WAYS for score in SCORES)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -50,3 +54,8 @@ class HealthSettings:
     def due(self, epoch: int, epochs: int) -> bool:
         """Whether there is a check after this epoch, counted from 1; always after the last."""
         return self.every > 0 and (epoch % self.every == 0 or epoch == epochs)
+
+    def judged(self, settings: Settings) -> int:
+        """How many checks are judged: those after the warm-up."""
+        epochs = range(1, settings.epochs + 1)
+        return sum(self.due(epoch, settings.epochs) and epoch > settings.warmup_epochs for epoch in epochs)

@@ -9,6 +9,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from mk11.loop.step import scheduled, stop_if_not_finite, total_steps
+from mk11.models.about import heads
 from mk11.ssl.method import Method
 from mk11.ssl.optimiser import optimiser_of
 from mk11.ssl.settings import Settings
@@ -65,7 +66,7 @@ class SelfSupervised(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Let the file say what it is: method, model, and which images it has seen."""
-        checkpoint["mk11"] = self.provenance
+        checkpoint["mk11"] = {"num_heads": heads(self.method.encoder), **self.provenance}
 
     def _laid_out(self, image: Tensor) -> Tensor:
         """Images (batch, 3, height, width) in the memory layout of the network; views stay as they are."""

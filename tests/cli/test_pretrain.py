@@ -1,5 +1,6 @@
 """`pretrain.py` from end to end, in this process, on a few dozen images."""
 
+import shlex
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,8 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import composed
 from PIL import Image
 
+from mk11.cli.lineage import inherited_marks
+from mk11.cli.pretrain.job import PretrainJob
+from mk11.cli.pretrain.summary import next_command
 from mk11.files import read_json
 from mk11.models.checkpoints import read_provenance
 from mk11.models.encoder_file import read_about
@@ -77,9 +82,20 @@ def test_a_run_leaves_an_encoder_and_how_it_fared(pretrain_in_process, capsys):
     assert f"next: python train.py model=mae_tiny model.weights={folder.encoder}" in said
 
 
-def test_run_json_tells_what_was_learnt_from_and_what_was_left_out(pretrain_in_process):
-    _, job = pretrain_in_process("epochs=1")
+def test_run_json_tells_what_was_learnt_from_and_what_was_left_out(
+    pretrain_in_process, pretrain_job, tmp_path
+):
+    table = pretrain_job().fold.table
+    (tmp_path / "crops").mkdir()
+    for name, split in (("held_out", "test"), ("copy", "train")):
+        shutil.copy(table.loc[table["split"] == split, "path"].iloc[0], tmp_path / "crops" / f"{name}.png")
+    (tmp_path / "crops" / "broken.png").write_bytes(b"no image")
+    keys = (f"pool.folders=[{tmp_path / 'crops'}]", "data.on_bad_image=skip")
+    _, job = pretrain_in_process("pool=mixed", *keys, "epochs=1")
     record = read_json(job.folder.record)
+    counts = record["pool"]["counts"]
+    assert (counts["folders"], counts["held_out"], counts["copies"]) == (2, 1, 1)
+    assert list(record["pool"]["skipped"]) == ["broken.png"]
     assert (record["stage"], record["model"], record["status"]) == ("pretrain", "mae", "finished")
     assert record["pool"]["fingerprint"] == job.pool.fingerprint
     assert record["pool"]["counts"]["used"] == int((job.fold.table["split"] == "train").sum())
@@ -117,6 +133,19 @@ def test_the_same_command_again_trains_nothing(pretrain_in_process, capsys):
     assert again == value
 
 
+def test_a_finished_run_without_checks_answers_for_no_checks(pretrain_in_process, capsys):
+    _, job = pretrain_in_process("epochs=1", "health.every=0", "monitor=loss")
+    with pytest.raises(SystemExit) as ended:
+        pretrain_in_process("epochs=1")
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert "monitor must be what the finished run" in said.err
+    assert "has measured (loss), but is probe_f1_macro; rerun=true does it again" in said.err
+    assert "its health checks were others: every was 0, not 1" in said.out
+    value, _ = pretrain_in_process("epochs=1", "rerun=true")
+    assert value == read_json(job.folder.metrics)["final"]["probe_f1_macro"]
+
+
 def test_rerun_gives_equal_numbers_and_keeps_the_old(pretrain_in_process):
     _, job = pretrain_in_process("epochs=1")
     first = read_json(job.folder.metrics)
@@ -146,6 +175,38 @@ def test_looking_at_the_encoder_does_not_change_it(pretrain_in_process):
     assert same_weights(watched, alone)
     assert watched.identity == alone.identity
     assert not any(key.startswith(("val/", "health/")) for key in pd.read_csv(alone.folder.history))
+
+
+def test_one_device_looks_with_its_own_share_of_the_batch(pretrain_job):
+    loaders = pretrain_job("accumulate=4").watch.check.loaders
+    assert loaders.loader("val").batch_size == 4
+
+
+def test_an_encoder_that_a_search_has_chosen_says_so_in_all_that_follows(
+    pretrain_in_process, train_in_process
+):
+    _, job = pretrain_in_process("epochs=1", "analysis.tuned=hparams")
+    told = "the encoder was chosen by hparams on the same folds"
+    assert read_json(job.folder.record)["tuned"] == "hparams"
+    assert read_about(job.folder.encoder)["marks"] == {"tuned": [told]}
+    assert pretrain_in_process("epochs=1")[1].identity == job.identity
+    _, trained = train_in_process(*SMALL, f"model.weights={job.folder.encoder}")
+    assert read_json(trained.folder.record)["data"]["marks"]["tuned"] == [told]
+    job.folder.update({"tuned": "later"})
+    later = "the encoder was chosen by later on the same folds"
+    assert inherited_marks(str(job.folder.encoder)) == {"tuned": [told, later]}
+
+
+def test_the_next_command_is_for_the_same_data_however_it_was_chosen(pretrain_job, cells):
+    job = pretrain_job("data.um_per_pixel=0.25", "fold=1")
+    chosen = PretrainJob(cfg=job.cfg, choices=job.choices, overrides=[])  # as by an experiment
+    words = shlex.split(next_command(chosen))
+    assert words[:3] == ["python", "train.py", "model=mae_tiny"]
+    assert {"data=folder", f"data.root={cells}", "data.um_per_pixel=0.25", "fold=1", "model.options.depth=1",
+            "image_size=32", f"runs={job.cfg.runs}"} <= set(words)  # fmt: skip
+    assert not any(word.startswith(("seed=", "data.name=", "++")) for word in words)
+    again = composed("train", *words[2:])
+    assert (again.data, again.fold) == (job.cfg.data, 1)
 
 
 def test_checks_leave_other_epochs_empty(pretrain_in_process):
@@ -205,6 +266,7 @@ def test_activation_checkpointing_changes_no_weight(pretrain_in_process):
     _, saving = pretrain_in_process("name=saving", "epochs=1", "trainer.grad_checkpointing=true")
     assert plain.identity == saving.identity
     assert same_weights(plain, saving)
+    assert [job.method.encoder.grad_checkpointing for job in (plain, saving)] == [False, True]
 
 
 @pytest.mark.parametrize("ssl", METHODS)
@@ -215,8 +277,9 @@ def test_each_method_pre_trains_in_bf16(ssl, pretrain_in_process):
 
 
 def test_lars_and_layer_decay_train_too(pretrain_in_process):
-    _, job = pretrain_in_process("optim.name=lars", "optim.layer_decay=0.75", "epochs=1")
-    assert np.isfinite(read_json(job.folder.metrics)["final"]["loss"])
+    _, job = pretrain_in_process("optim.name=lars", "optim.base_lr=2", "optim.layer_decay=0.75", "epochs=2")
+    told = read_json(job.folder.metrics)
+    assert told["final"]["loss"] < told["first_loss"]
 
 
 def test_an_encoder_can_be_trained_further(pretrain_in_process, capsys):
@@ -264,9 +327,14 @@ def test_dry_prints_the_plan_and_trains_nothing(pretrain_in_process, capsys, mon
         ("ssl=mocov3 augment.hue=0.7", "augment.hue must be a number in [0, 0.5], but is 0.7"),
         ("augment.scale=[0.5,0.2]", "augment.scale must rise from least to most"),
         ("augment=mocov3", "augment must give 1 view(s) of an image for ssl=mae"),
-        ("ssl=mixmim batch_size=15", "batch_size"),
+        ("ssl=mixmim batch_size=15", "batch_size must give each device an even number of images"),
+        ("ssl=mocov3 ssl.momentum_schedule=linear", "ssl.momentum_schedule must be one of cosine, constant"),
         ("ssl=mocov3 batch_size=2", "batch_size must give each device at least 4 images"),
-        ("image_size=30", "image_size"),
+        ("image_size=30", "image_size must be a multiple of the patch, 8 px, but is 30"),
+        ("crop_scale=[2,3]", "each number of crop_scale must be a number in (0, 1], but is 2"),
+        ("pool.near_duplicates=-1", "pool.near_duplicates must be a whole number of at least 0, but is -1"),
+        ("runs=/dev/null/x", "runs must be a folder that can be written to, but is /dev/null/x"),
+        ("+foo=1", "foo must be a key of this command"),
         ("model.weights=/no/such/file", "/no/such/file"),
         ("ssl.encoder=mine", "ssl.encoder must be left alone"),
     ],

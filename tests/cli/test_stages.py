@@ -9,9 +9,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mk11.cli import stages
 from mk11.cli.job import Job
-from mk11.cli.stages import quoted
+from mk11.cli.stages import ensure
+from mk11.cli.stages.words import quoted
 from mk11.errors import UserError
 from mk11.files import read_json
 from mk11.models.encoder_file import read_about
@@ -49,7 +49,7 @@ def in_this_process(monkeypatch):
         HydraConfig.instance().cfg = before
         return 0
 
-    monkeypatch.setattr(stages, "supervise", run)
+    monkeypatch.setattr(ensure, "supervise", run)
     return commands
 
 
@@ -60,6 +60,12 @@ def test_the_stage_is_of_the_same_data_fold_seed_and_network(job):
     assert staged.cfg.model.options.depth == 1
     assert (staged.row, staged.cfg.epochs) == ("mae", 1)
     assert staged.folder.path.parts[-4:-1] == ("pretrain", "folder", "mae")
+
+
+def test_the_stage_has_the_trainings_image_size_unless_told_otherwise(job):
+    assert job("image_size=48").pretraining.cfg.image_size == 32
+    silent = 'pretrain.overrides=["ssl.decoder_depth=1","epochs=1"]'
+    assert job("image_size=48", silent).pretraining.cfg.image_size == 48
 
 
 def test_each_fold_has_an_encoder_of_its_own(job):
@@ -119,10 +125,12 @@ def test_the_encoder_of_a_fold_has_not_seen_its_held_out_images(train_in_process
 
 
 def test_a_stage_that_fails_is_told(train_in_process, monkeypatch, capsys):
-    monkeypatch.setattr(stages, "supervise", lambda watch: 2)
+    monkeypatch.setattr(ensure, "supervise", lambda watch: 2)
     with pytest.raises(SystemExit):
         train_in_process(*STAGED)
-    assert "stage:pretrain must end with an encoder, but ended with status 2" in capsys.readouterr().err
+    assert (
+        "stage:pretrain must end with encoder.safetensors, but ended with status 2" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,6 +142,8 @@ def test_a_stage_that_fails_is_told(train_in_process, monkeypatch, capsys):
             r"pretrain\.overrides must describe a pre-training, but in it epochs",
         ),
         ('pretrain.overrides=["pool=folder"]', r"in it pool\.folders must be given"),
+        ("pretrain.ssl=foo", r"keys of `pretrain` must describe a run .* Could not find 'ssl/foo' .*mixmim"),
+        ('pretrain.overrides=["epochs=[1"]', r"keys of `pretrain` must describe a run of pretrain\.py"),
         ("pretrain.overrides=[3]", r"pretrain\.overrides must be a list of key=value"),
     ],
 )

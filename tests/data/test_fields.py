@@ -14,6 +14,8 @@ KEYS = {
     "name": "fields",
     "um_per_pixel": None,
     "group_regex": None,
+    "truth": None,
+    "truth_kinds": None,
     "on_bad_image": "skip",
     "work_dir": None,
     "threads": 1,
@@ -50,6 +52,13 @@ def test_a_table_beside_them_tells_group_and_scale(folder):
     table = field_data(folder, um_per_pixel=0.5).fields.table.set_index("id")
     assert table["group"].to_dict() == {"P1/a.png": "p1", "P1/b.jpg": "", "P2/c.png": ""}
     assert table["um_per_pixel"].to_dict() == {"P1/a.png": 0.25, "P1/b.jpg": 0.5, "P2/c.png": 0.5}
+
+
+@pytest.mark.parametrize("column", ["group", "Slide", "patient_id"])
+def test_patients_that_look_like_numbers_stay_texts(folder, column):
+    (folder / "fields.csv").write_text(f"field, {column}\nP1/a.png, 007\nP2/c.png,\n")
+    table = field_data(folder).fields.table.set_index("id")
+    assert table["group"].to_dict() == {"P1/a.png": "007", "P1/b.jpg": "", "P2/c.png": ""}
 
 
 def test_a_pattern_tells_the_slide(folder):

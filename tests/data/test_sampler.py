@@ -12,7 +12,13 @@ from mk11.data.sampler import EpochSampler, earlier_occurrences
 
 def sampler(count=20, seed=0, *, shuffle=True, rank=0, world_size=1, pad=True, weights=None, epoch=0):
     result = EpochSampler(
-        count=count, seed=seed, shuffle=shuffle, rank=rank, world_size=world_size, pad=pad, weights=weights
+        count=count,
+        seed=seed,
+        shuffle=shuffle,
+        rank=rank,
+        world_size=world_size,
+        whole=world_size if pad else None,
+        weights=weights,
     )
     result.set_epoch(epoch)
     return result

@@ -34,6 +34,15 @@ def gradient_arrays(golden, method):
             yield array, gradients[our_name(array.removeprefix("grad."), golden.method)]
 
 
+def restoring(mask, noise):
+    """The published inverse of the shuffle: each patch's place when the visible come first, in our order.
+
+    The removed follow in the order of their noise.
+    """
+    removed = noise.masked_fill(~mask.removed, torch.inf).argsort(dim=1)
+    return torch.cat([mask.kept, removed[:, : noise.shape[1] - mask.kept.shape[1]]], dim=1).argsort(dim=1)
+
+
 def named(patterns):
     """All names of a list of patterns."""
     return {name for pattern in patterns for name in names_of(pattern)}

@@ -3,10 +3,10 @@
 import pytest
 import timm
 import torch
-from golden.networks import features, gradient_arrays, named, watched
+from golden.networks import features, gradient_arrays, named, restoring, watched
 from golden.recipe import Golden, low_variance, names_of, our_name
+from ssl_methods import hide_from_convolutions
 
-from mk11.models.encoders.cblock import visible_places
 from mk11.models.positions import sincos_table
 from mk11.ssl.convmae import ConvMAE
 from mk11.ssl.patches import normalise_patches, patchify, unpatchify
@@ -43,22 +43,16 @@ def channels_first(picture):
     return picture.permute(0, 3, 1, 2)
 
 
-def keep_masks(mask):
-    """(batch, height, width, 1) of stages 1 and 2: 1 is visible."""
-    ones = [torch.ones(*mask.kept.shape, factor, factor, 1) for factor in (4, 2)]
-    places = [visible_places(mask.kept, GRID, factor) for factor in (4, 2)]
-    return tuple(place.in_image(tiles).permute(0, 2, 3, 1) for place, tiles in zip(places, ones, strict=True))
-
-
 def all_places_arrays():
     """What the reference computes at all places, visible or not; our way computes the visible ones alone."""
     method, image = pretraining_model(GOLDEN.state()), GOLDEN.images("imgs")
-    keep = keep_masks(method.mask(GOLDEN.noise()))
-    yield "keep_mask_stage1", channels_first(keep[0])
-    yield "keep_mask_stage2", channels_first(keep[1])
+    removed = method.mask(GOLDEN.noise()).removed
+    keep = hide_from_convolutions(method.encoder, ~removed, GRID, method.places)
+    yield "keep_mask_stage1", keep[0]
+    yield "keep_mask_stage2", keep[1]
     names = ("patch_embed1", "patch_embed2", "patch_embed3")
     seen = watched(**{name: (getattr(method.encoder, name), "out") for name in names})
-    first, second, _ = method.encoder.stages(image.permute(0, 2, 3, 1), keep)
+    first, second, _ = method.encoder.stages(image.permute(0, 2, 3, 1), (None, None))
     yield from ((name, channels_first(value)) for name, value in seen.items())
     yield "stage1_out", channels_first(first)
     yield "stage2_out", channels_first(second)
@@ -71,7 +65,7 @@ def pretraining_arrays():
     image, noise = GOLDEN.images("imgs"), GOLDEN.noise()
     mask, pixels = method.mask(noise), patchify(image, PATCH)
     yield "mask", mask.removed
-    yield "ids_restore", mask.restore
+    yield "ids_restore", restoring(mask, noise)
     seen = watched(
         stage3_in=(method.encoder.blocks3[0], "in"),
         stage3_visible_out=(method.encoder.blocks3[-1], "out"),

@@ -3,7 +3,7 @@
 import pytest
 import timm
 import torch
-from golden.networks import features, gradient_arrays, named, watched
+from golden.networks import features, gradient_arrays, named, restoring, watched
 from golden.recipe import Golden, low_variance, names_of, our_name
 
 from mk11.models.positions import resized_table, sincos_table
@@ -55,7 +55,7 @@ def pretraining_arrays():
     mask, pixels = method.mask(noise), patchify(image, PATCH)
     fewer = random_mask(noise, mask_ratio=GOLDEN.config["mask_ratio_alt"], truncate=True)
     yield "mask", mask.removed
-    yield "ids_restore", mask.restore
+    yield "ids_restore", restoring(mask, noise)
     yield "n_keep_alt", (~fewer.removed).sum(dim=1)
     blocks, decoder_blocks = method.encoder.blocks, method.decoder.blocks
     seen = watched(
@@ -81,7 +81,7 @@ def pretraining_arrays():
 def unmasked_latent(method, pixels, noise):
     everything = random_mask(noise, mask_ratio=0.0, truncate=True)
     latent = method.encode(pixels, everything)
-    order = everything.restore[:, :, None].expand(-1, -1, latent.shape[-1])
+    order = restoring(everything, noise)[:, :, None].expand(-1, -1, latent.shape[-1])
     return torch.cat([latent[:, :1], latent[:, 1:].gather(1, order)], dim=1)
 
 
@@ -108,7 +108,7 @@ def table_arrays():
     for name in ("pos_embed", "decoder_pos_embed"):
         yield name, sincos_table(GOLDEN.keys()[name][-1], GRID, row_first=False, class_token=True)
     yield "sincos_768_14", sincos_table(768, GRID, row_first=False, class_token=True)[0]
-    yield "ft_resized_pos_embed", resized_table(GOLDEN.state()["pos_embed"], (10, 10), class_token=True)
+    yield "ft_resized_pos_embed", resized_table(GOLDEN.state()["pos_embed"], (10, 10), prefix=1)
 
 
 def fine_tuning_arrays():
@@ -121,7 +121,7 @@ def fine_tuning_arrays():
     by_class_token, _ = fine_tuning_model(state, global_pool="token")
     yield "ft_cls_feat", features(by_class_token, image)
     yield "ft_cls_logits", by_class_token(image)
-    table = resized_table(state["pos_embed"], (10, 10), class_token=True)
+    table = resized_table(state["pos_embed"], (10, 10), prefix=1)
     smaller, _ = fine_tuning_model(state | {"pos_embed": table}, img_size=160)
     yield "ft_resized_feat", features(smaller, GOLDEN.images("imgs_resized"))
     yield "ft_resized_logits", smaller(GOLDEN.images("imgs_resized"))
@@ -181,7 +181,7 @@ def test_tables_made_afresh_equal_the_loaded_ones():
 def test_fine_tuning_leaves_aside_what_the_reference_does(kind, options):
     state = GOLDEN.state()
     if options:
-        state["pos_embed"] = resized_table(state["pos_embed"], (10, 10), class_token=True)
+        state["pos_embed"] = resized_table(state["pos_embed"], (10, 10), prefix=1)
     _, misfit = fine_tuning_model(state, **options)
     told = GOLDEN.meta["load_msgs"][kind]
     assert set(misfit.missing_keys) == named(told["missing"])

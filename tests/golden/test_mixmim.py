@@ -7,7 +7,7 @@ from golden.networks import features, gradient_arrays, named, watched
 from golden.recipe import Golden, low_variance, names_of, our_name
 
 from mk11.models.encoders.window_stage import relative_places
-from mk11.models.encoders.windows import enlarged
+from mk11.models.encoders.windows import on_finer_grid
 from mk11.models.positions import resized_bias, resized_table, sincos_table
 from mk11.ssl.mixmim import MixMIM
 from mk11.ssl.patches import normalise_patches, patchify
@@ -47,7 +47,7 @@ def resized_state(state, *, side, windows):
     for name, value in state.items():
         if name.endswith("relative_position_bias_table"):
             state[name] = resized_bias(value, 2 * windows[int(name.split(".")[1])] - 1)
-    table = resized_table(state["absolute_pos_embed"], (side // 4, side // 4), class_token=False)
+    table = resized_table(state["absolute_pos_embed"], (side // 4, side // 4), prefix=0)
     return state | {"absolute_pos_embed": table}
 
 
@@ -55,7 +55,7 @@ def mask_arrays():
     replaced = pretraining_model(GOLDEN.state()).mask(GOLDEN.noise())
     for stage in range(4):
         grid = (56 >> stage, 56 >> stage)
-        yield f"mask_s{stage + 1}", enlarged(replaced.view(GRID), grid).reshape(1, -1, 1)
+        yield f"mask_s{stage + 1}", on_finer_grid(replaced.view(GRID), grid).reshape(1, -1, 1)
     yield "n_masked", replaced.sum()
 
 

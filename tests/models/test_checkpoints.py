@@ -3,13 +3,16 @@ import io
 import os
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from official_files import as_moco, as_training_script
 from safetensors.torch import save_file
+from torch import _weights_only_unpickler
 
 from mk11.errors import UserError
-from mk11.models.checkpoints import read_checkpoint, read_provenance, read_state_dict
+from mk11.models.checkpoints import HARMLESS, read_checkpoint, read_provenance
+from mk11.models.official import plain_names
 
 
 class Innocent:
@@ -70,7 +73,7 @@ def bad_files(folder):
 def test_a_file_that_cannot_be_used_is_refused_in_one_sentence(name, sentence, tmp_path, capsys):
     bad_files(tmp_path)
     with pytest.raises(UserError, match=rf"model\.weights must .*{sentence}") as caught:
-        read_state_dict(tmp_path / name)
+        read_checkpoint(tmp_path / name)
     assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "code in a pickle ran" not in capsys.readouterr().out
@@ -79,7 +82,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_sentence(name, sentence, t
 def test_what_lies_beside_the_network_is_left_out(tmp_path):
     state = {"network.head.weight": torch.ones(2), "criterion.weight": torch.ones(5)}
     torch.save({"state_dict": state, "epoch": 1}, tmp_path / "last.ckpt")
-    assert list(read_state_dict(tmp_path / "last.ckpt")) == ["head.weight"]
+    assert list(plain_names(read_checkpoint(tmp_path / "last.ckpt").state)) == ["head.weight"]
 
 
 STATE = {"layer.weight": torch.ones(3)}
@@ -96,6 +99,29 @@ def test_a_training_scripts_checkpoint_loads_with_its_arguments_inside(legacy, t
     assert torch.equal(file.state["layer.weight"], STATE["layer.weight"])
     assert file.beside == ("optimizer", "scaler", "args")
     assert file.provenance == {}
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_numbers_of_numpy_beside_the_tensors_do_no_harm(legacy, tmp_path):
+    numbers = {
+        "best": np.float64(0.5),
+        "epoch": np.int64(3),
+        "half": np.float16(1.5),
+        "done": np.bool_(True),
+        "kind": np.dtype("float32"),
+    }
+    path = tmp_path / "checkpoint.pth"
+    torch.save(as_training_script(STATE) | numbers, path, _use_new_zipfile_serialization=not legacy)
+    assert torch.equal(read_checkpoint(path).state["layer.weight"], STATE["layer.weight"])
+
+
+def test_a_number_as_numpy_1_pickled_it_does_no_harm(tmp_path):
+    """Its module had another name before NumPy 2."""
+    contents = pickle.dumps({"model": {}, "best": np.float64(0.5)}, protocol=2)
+    old = contents.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+    assert old != contents
+    with torch.serialization.safe_globals(HARMLESS):
+        assert _weights_only_unpickler.Unpickler(io.BytesIO(old)).load()["best"] == 0.5
 
 
 def test_allowing_arguments_allows_them_here_alone(tmp_path):
@@ -119,7 +145,8 @@ def test_a_malicious_pickle_is_refused_and_its_code_does_not_run(function, place
         contents["args"] = bad if place == "instead of arguments" else Calls(type(bad), function, told)
     path = tmp_path / "malicious.pth"
     torch.save(contents, path, _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(UserError, match=r"must hold tensors only, but .* could run code on loading"):
+    named = r"[\w.]+" if place == "class of the arguments" else rf"(\w+\.)?{function.__name__}"
+    with pytest.raises(UserError, match=rf"must hold tensors only, but .*\({named}\), which could run code"):
         read_checkpoint(path)
     with pytest.raises(UserError, match="could run code on loading"):
         read_provenance(path)
@@ -143,7 +170,7 @@ def test_a_malicious_pickle_is_refused_and_its_code_does_not_run(function, place
 )
 def test_tensors_are_found_in_every_container(wrapped, tmp_path):
     torch.save(wrapped, tmp_path / "weights.pth")
-    (name,) = read_state_dict(tmp_path / "weights.pth")
+    (name,) = plain_names(read_checkpoint(tmp_path / "weights.pth").state)
     assert name.removeprefix("backbone.").removeprefix("encoder.") == "layer.weight"
 
 

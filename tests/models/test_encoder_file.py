@@ -1,5 +1,6 @@
 """encoder.safetensors: what pre-training hands on."""
 
+import hashlib
 import json
 
 import pytest
@@ -8,9 +9,17 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from mk11.errors import UserError
+from mk11.models.about import REQUIRED
 from mk11.models.checkpoints import read_checkpoint, read_provenance
 from mk11.models.classifier import create_classifier, create_encoder
-from mk11.models.encoder_file import REQUIRED, file_hash, is_safetensors, read_about, write_encoder
+from mk11.models.encoder_file import (
+    TRAINED_ON,
+    file_hash,
+    is_safetensors,
+    read_about,
+    read_tensors,
+    write_encoder,
+)
 from mk11.models.weights import weights_hash
 
 ENCODERS = {  # architecture: options
@@ -24,6 +33,7 @@ ENCODERS = {  # architecture: options
 }
 FRESH_NORM = ("mae_vit_tiny", "convmae_tiny")  # fine-tuned on the mean of the patches, with a norm after it
 every_encoder = pytest.mark.parametrize("architecture", ENCODERS)
+HASHES = ["00ff" * 8, "f1" * 16, "01" * 16]
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 
@@ -57,7 +67,7 @@ def about(architecture, **more):
         "architecture": architecture,
         "options": ENCODERS[architecture],
         "image_size": 64,
-        "trained_on": ["00ff", "01ff"],
+        "trained_on": HASHES,
         "epochs": 3,
         **IMAGENET,
         **more,
@@ -110,13 +120,49 @@ def test_an_encoder_starts_at_another_image_size(architecture, tmp_path):
 def test_the_file_says_what_it_is_in_its_header_and_beside_it(tmp_path):
     network, path = written("test_vit", tmp_path, commit="0123abc", lineage={"selection": None})
     told = about("test_vit", commit="0123abc", lineage={"selection": None})
+    told["num_heads"] = network.blocks[0].attn.num_heads
     assert read_about(path) == read_provenance(path) == read_checkpoint(path).provenance == told
     beside = json.loads((tmp_path / "encoder.json").read_text())
-    assert beside == told | {"content_hash": file_hash(path)}
+    seen = {"images": 3, "sha256": hashlib.sha256("".join(sorted(HASHES)).encode()).hexdigest()}
+    assert beside == told | {"trained_on": seen, "content_hash": file_hash(path)}
     assert weights_hash(str(path), architecture="test_vit") == beside["content_hash"]
-    assert load_file(path).keys() == network.state_dict().keys(), "any reader of safetensors can use it"
+    assert read_tensors(path).keys() == network.state_dict().keys()
+    assert load_file(path).keys() == network.state_dict().keys() | {TRAINED_ON}, "for any reader"
+
+
+def test_the_hashes_of_images_seen_are_bytes_beside_the_tensors_and_not_in_the_header(tmp_path):
+    _, path = written("test_vit", tmp_path)
     with safe_open(path, framework="pt") as file:
-        assert json.loads(file.metadata()["mk11"]) == told
+        assert "trained_on" not in json.loads(file.metadata()["mk11"])
+        table = file.get_tensor(TRAINED_ON)
+    assert (table.dtype, table.shape) == (torch.uint8, (3, 16))
+    assert table[0].tolist() == [0x00, 0xFF] * 8
+    written("test_vit", tmp_path, trained_on=[])
+    assert read_about(path)["trained_on"] == []
+
+
+def test_a_file_of_before_has_its_hashes_in_the_header(tmp_path):
+    network, path = encoder_of("test_vit"), tmp_path / "encoder.safetensors"
+    save_file(network.state_dict(), path, metadata={"mk11": json.dumps(about("test_vit"))})
+    assert read_about(path) == about("test_vit")
+    assert encoder_of("test_vit", weights=path).weights_report.unexpected == ()
+
+
+def test_the_header_does_not_grow_with_the_images_seen(tmp_path):
+    """It must stay below 100 MB, which 2.6 million hashes in it would fill."""
+    sizes = []
+    for count in (1, 5000):
+        _, path = written("test_resnet", tmp_path, trained_on=[f"{number:032x}" for number in range(count)])
+        assert len(read_about(path)["trained_on"]) == count
+        sizes.append(int.from_bytes(path.read_bytes()[:8], "little"))
+    assert sizes[1] - sizes[0] < 100
+
+
+def test_hashes_that_are_no_bytes_are_refused(tmp_path):
+    path = tmp_path / "encoder.safetensors"
+    save_file({TRAINED_ON: torch.ones(3)}, path, metadata={"mk11": json.dumps(about("test_vit"))})
+    with pytest.raises(UserError, match="are no bytes"):
+        read_about(path)
 
 
 @pytest.mark.parametrize("key", REQUIRED)

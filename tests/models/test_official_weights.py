@@ -3,11 +3,18 @@
 import pytest
 import torch
 from golden.recipe import Golden
-from official_files import TINY, as_moco, as_training_script, encoder_only, published, tiny_state
+from official_files import (
+    TINY,
+    as_moco,
+    as_training_script,
+    encoder_only,
+    in_our_names,
+    published,
+    tiny_state,
+)
 
 from mk11.errors import UserError
 from mk11.models.classifier import create_classifier, create_encoder
-from mk11.models.official import to_method
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
@@ -126,7 +133,7 @@ def test_pre_training_goes_on_from_an_official_encoder(saved):
 @pytest.mark.parametrize("name", TINY)
 def test_a_checkpoint_of_our_own_pre_training_starts_a_network(name, saved):
     method = name if name in ("mae", "convmae", "mixmim") else "mocov3"
-    ours = {f"method.{key}": tensor for key, tensor in to_method(tiny_state(name), method).items()}
+    ours = {f"method.{key}": tensor for key, tensor in in_our_names(tiny_state(name), method).items()}
     told = {"architecture": TINY[name][0], "options": TINY[name][1], "trained_on": [], **IMAGENET}
     official = classifier(name, weights=saved(contents_of(name))).state_dict()
     path = saved({"state_dict": ours, "mk11": told, "epoch": 3, "optimizer_states": [{"state": {}}]})

@@ -37,20 +37,21 @@ def test_a_class_token_has_a_row_of_zeros_before_the_rest():
     assert torch.equal(table[:, 1:], plain)
 
 
-@pytest.mark.parametrize("class_token", [True, False])
-def test_a_table_on_its_own_grid_stays_as_it_is(class_token):
-    table = torch.randn(1, 16 + class_token, 8)
-    assert resized_table(table, (4, 4), class_token=class_token) is table
+@pytest.mark.parametrize("prefix", [0, 1, 3])
+def test_a_table_on_its_own_grid_stays_as_it_is(prefix):
+    table = torch.randn(1, 16 + prefix, 8)
+    assert resized_table(table, (4, 4), prefix=prefix) is table
 
 
-@pytest.mark.parametrize("grid", [(6, 6), (3, 3), (4, 7)])
-def test_each_channel_of_a_resized_table_is_a_bicubic_picture(grid):
-    table = torch.randn(1, 17, 3, generator=torch.Generator().manual_seed(0))
-    resized = resized_table(table, grid, class_token=True)
-    assert torch.equal(resized[:, 0], table[:, 0])
+@pytest.mark.parametrize("prefix", [0, 1, 3])
+@pytest.mark.parametrize("grid", [(6, 6), (3, 3), (4, 7), (2, 8)])
+def test_each_channel_of_a_resized_table_is_a_bicubic_picture(grid, prefix):
+    table = torch.randn(1, 16 + prefix, 3, generator=torch.Generator().manual_seed(0))
+    resized = resized_table(table, grid, prefix=prefix)
+    assert torch.equal(resized[:, :prefix], table[:, :prefix])
     for channel in range(3):
-        picture = F.interpolate(table[:, 1:, channel].view(1, 1, 4, 4), size=grid, mode="bicubic")
-        torch.testing.assert_close(resized[0, 1:, channel].view(grid), picture[0, 0])
+        picture = F.interpolate(table[:, prefix:, channel].view(1, 1, 4, 4), size=grid, mode="bicubic")
+        torch.testing.assert_close(resized[0, prefix:, channel].view(grid), picture[0, 0])
 
 
 @pytest.mark.parametrize("side", [3, 9])
@@ -68,4 +69,4 @@ def test_a_bias_table_of_its_own_side_stays_as_it_is():
 
 
 def test_a_half_precision_table_keeps_its_type():
-    assert resized_table(torch.randn(1, 9, 4).bfloat16(), (5, 5), class_token=False).dtype == torch.bfloat16
+    assert resized_table(torch.randn(1, 9, 4).bfloat16(), (5, 5), prefix=0).dtype == torch.bfloat16

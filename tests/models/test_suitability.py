@@ -9,9 +9,10 @@ import torch
 from official_files import TINY, as_dinov2, dinov2_names, encoder_only, published, tiny_state
 
 from mk11.errors import UserError
-from mk11.models.classifier import create_classifier
+from mk11.models.classifier import create_classifier, create_encoder
+from mk11.models.encoder_file import write_encoder
 from mk11.models.official import recognise, split
-from mk11.models.suitability import heads, refuse_unsuited
+from mk11.models.suitability import refuse_unsuited
 
 FITTING = {  # what the sentence must say of each tiny file
     "mae": ("MAE's", "model=mae"),
@@ -113,17 +114,54 @@ def learned(width):
     return state | {"pos_embed": torch.randn(1, 197, width)}
 
 
-def test_a_file_that_names_its_network_settles_the_heads():
-    told = {"architecture": "mocov3_vit_small", "options": {}}
+def test_a_file_that_says_its_heads_settles_them():
+    told = {"architecture": "mocov3_vit_small", "options": {}, "num_heads": 12}
     check(network_of("mocov3_vit_small"), learned(384), told=told)
     with pytest.raises(UserError, match="has 6 attention heads, but the file's network has 12"):
         check(network_of("vit_small_patch16_224"), learned(384), told=told)
     trained = {"model": {"architecture": "vit_small_patch16_224", "options": {"num_heads": 3}}}
     with pytest.raises(UserError, match="has 12 attention heads, but the file's network has 3"):
         check(network_of("mocov3_vit_small"), learned(384), told=trained)
-    for unknown in ({"architecture": "gone_from_timm"}, {"options": {"gone_from_timm": 1}}):
-        with pytest.warns(UserWarning, match="the file's shapes cannot tell"):
-            check(network_of("mocov3_vit_small"), learned(384), told=told | unknown)
+    with pytest.warns(UserWarning, match="the file's shapes cannot tell"):
+        check(network_of("mocov3_vit_small"), learned(384), told={"architecture": "vit_small_patch16_224"})
+
+
+def test_a_network_takes_its_own_file_whatever_its_heads_and_says_whose_it_is(tmp_path):
+    options = {"patch_size": 12, "num_heads": 6, "depth": 1}
+    made = {"architecture": "mae_vit_tiny", "image_size": 60, "options": options}
+    about = {"method": "mae", **made, "mean": [0.5] * 3, "std": [0.5] * 3, "trained_on": []}
+    path = tmp_path / "encoder.safetensors"
+    write_encoder(path, create_encoder(**made), about)
+    assert create_encoder(**made, weights=str(path)).weights_report.missing == ()
+    with pytest.raises(UserError, match="has 3 attention heads, but the file's network has 6"):
+        create_encoder(**made | {"options": options | {"num_heads": 3}}, weights=str(path))
+
+
+def test_our_own_file_of_before_is_taken_by_the_network_it_names():
+    """Files did not always say how many heads they have; an unusual width has unusual heads."""
+    state = encoder_only("mae", published("mae", "unofficial_mae_vit_small_patch16_dec512d8b"))
+    told = {"architecture": "mae_vit_tiny", "options": {"embed_dim": 384}}
+    check(network_of("mae_vit_tiny", embed_dim=384), state, told=told)
+    with pytest.raises(UserError, match="has 3 attention heads, but the file's network has 6"):
+        check(network_of("mae_vit_tiny", embed_dim=384), state)
+
+
+def test_no_network_is_built_of_what_a_file_says(monkeypatch):
+    def build(*_, **__):
+        raise AssertionError("a network was built")
+
+    plain = network_of("vit_small_patch16_224")
+    monkeypatch.setattr(timm, "create_model", build)
+    for options in ({"depth": 10**6}, {"pretrained": True}, {"num_heads": 0}, {"num_heads": "many"}):
+        told = {"architecture": "vit_small_patch16_224", "options": options}
+        check(plain, learned(384), told=told)
+
+
+@pytest.mark.parametrize("architecture", ["cait_xxs24_224", "eva02_tiny_patch14_224"])
+def test_heads_of_other_transformers_are_not_doubted(architecture):
+    network = network_of(architecture)
+    state = {name: torch.zeros(tensor.shape) for name, tensor in network.state_dict().items()}
+    check(network, state)  # warnings are errors
 
 
 def test_a_convmae_of_other_heads_is_refused_where_its_file_names_them():
@@ -168,8 +206,3 @@ def test_register_tokens_need_a_network_that_has_them():
         UserError, match=r"has no reg_token, .*architecture=vit_small_patch14_reg4_dinov2 fits"
     ):
         check(network_of("vit_small_patch14_dinov2", **options), state)
-
-
-def test_heads_are_read_from_any_network():
-    assert heads(network_of("vit_small_patch16_224")) == 6
-    assert heads(network_of("resnet18")) is None

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from mk11.errors import UserError
-from mk11.files import read_json, replacing, write_json
+from mk11.files import read_json, replacing, writable_folder, write_json
 from mk11.runs.folder import RunFolder
 
 
@@ -77,3 +77,28 @@ def test_nan_is_refused_in_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"a": float("nan")})
     assert not (tmp_path / "a.json").exists()
+
+
+def test_who_holds_the_folder_removes_what_a_killed_process_left(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.checkpoints.mkdir()
+    left = folder.checkpoints / ".last.ckpt.4321.tmp"
+    left.write_bytes(b"half")
+    folder.last.write_bytes(b"whole")
+    with folder.locked():
+        assert not left.exists()
+        assert folder.last.read_bytes() == b"whole"
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_its_key(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"^runs must be a folder that can be written to, but is .*file/runs"):
+        writable_folder("runs", tmp_path / "file" / "runs")
+    writable_folder("runs", tmp_path / "new" / "runs")
+    assert (tmp_path / "new" / "runs").is_dir()
+
+
+def test_a_folder_that_may_not_be_written_to_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("mk11.files.os.access", lambda path, mode: False)
+    with pytest.raises(UserError, match=r"it may not be written to"):
+        writable_folder("runs", tmp_path)

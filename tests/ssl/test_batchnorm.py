@@ -3,7 +3,9 @@
 import copy
 
 import pytest
+import timm
 import torch
+from timm.layers import BatchNormAct2d
 from torch import nn
 
 from mk11.ssl import batchnorm
@@ -48,6 +50,35 @@ def test_one_process_computes_what_it_did(training):
     assert all(module.training is training for module in made.modules())
 
 
+class Doubled(nn.Module):
+    """Stands for a dropout whose effect can be told."""
+
+    def forward(self, x):
+        return 2 * x
+
+
+@pytest.mark.parametrize("on_gpu", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_the_activation_and_dropout_inside_timms_batch_norms_stay(on_gpu, training):
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3), BatchNormAct2d(4, drop_layer=Doubled)).train(training)
+    made = synchronised(copy.deepcopy(plain), on_gpu=on_gpu)
+    images = torch.randn(6, 3, 4, 4)
+    assert type(made[1]) is not BatchNormAct2d
+    assert torch.equal(made(images), plain(images))
+    assert (made(images) >= 0).all()
+    assert made.state_dict().keys() == plain.state_dict().keys()
+
+
+@pytest.mark.parametrize("on_gpu", [True, False])
+def test_a_resnet_with_activations_in_its_norms_computes_what_it_did(on_gpu):
+    torch.manual_seed(0)
+    plain = timm.create_model("skresnet18", num_classes=0, layers=(1, 1, 1, 1))
+    made = synchronised(copy.deepcopy(plain), on_gpu=on_gpu)
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.equal(made(images), plain(images))
+
+
 @pytest.fixture
 def two_equal_processes(monkeypatch):
     """As if a second process had the same batch: each sum doubles."""
@@ -69,6 +100,13 @@ def test_two_processes_with_one_batch_are_as_one_with_the_batch_twice(two_equal_
     assert torch.allclose(made(images), expected, atol=1e-6)
     for ours, theirs in zip(made.buffers(), plain.buffers(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_two_processes_apply_the_activation_too(two_equal_processes):
+    made = synchronised(BatchNormAct2d(4, drop_layer=Doubled), on_gpu=False)
+    images = torch.randn(3, 4, 2, 5)
+    expected = 2 * nn.BatchNorm2d(4)(torch.cat([images, images]))[:3].relu()
+    assert torch.allclose(made(images), expected, atol=1e-6)
 
 
 def test_half_precision_is_normalised_in_full_precision(two_equal_processes):

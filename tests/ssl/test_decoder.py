@@ -51,7 +51,7 @@ def test_the_order_of_visible_tokens_does_not_matter():
     network, hidden, visible = decoder(), mask(), torch.randn(2, 4, 12)
     order = torch.tensor([2, 0, 1])
     shuffled = torch.cat([visible[:, :1], visible[:, 1:][:, order]], dim=1)
-    other = PatchMask(hidden.kept[:, order], hidden.restore, hidden.removed)
+    other = PatchMask(hidden.kept[:, order], hidden.removed)
     torch.testing.assert_close(
         network(network.in_place(shuffled, other)), network(network.in_place(visible, hidden))
     )
@@ -79,6 +79,13 @@ def test_matrices_start_from_xavier_with_queries_keys_and_values_as_one():
     weight = decoder(dim=128, num_heads=4).blocks[0].attn.qkv.weight
     limit = math.sqrt(6 / (4 * 128))
     assert 0.98 * limit < weight.abs().max() <= limit
+
+
+def test_the_mask_token_starts_normal_with_a_deviation_of_a_fiftieth():
+    token = decoder(dim=1024, num_heads=4).mask_token.detach().flatten()
+    assert token.std().item() == pytest.approx(0.02, rel=0.1)
+    assert abs(token.mean().item()) < 0.002
+    assert token.abs().max() > 0.02 * 3**0.5  # beyond a uniform distribution of that deviation
 
 
 @pytest.mark.parametrize(("dim", "heads"), [(10, 2), (12, 8)])

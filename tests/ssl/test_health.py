@@ -7,12 +7,14 @@ import torch
 from PIL import Image
 from sklearn.metrics import f1_score
 
-from mk11.ssl.health.checks import undisturbed
+from mk11.runs.folder import RunFolder
+from mk11.ssl.health.checks import HealthCheck, undisturbed
 from mk11.ssl.health.collapse import CollapseAlarm
 from mk11.ssl.health.pictures import as_bytes, enlarged, image_grid, write_sheet
 from mk11.ssl.health.probe import OnlineProbe, standardised
+from mk11.ssl.health.watch import Watch
 from mk11.ssl.method import Pictures
-from mk11.ssl.settings import HealthSettings
+from mk11.ssl.settings import HealthSettings, Settings
 
 MEAN, STD = [0.5, 0.4, 0.3], [0.2, 0.25, 0.1]
 
@@ -38,13 +40,13 @@ def test_the_probe_learns_what_is_linear():
 
 
 def test_the_probe_never_touches_what_it_reads():
-    train, labels = clusters()
-    train = train.requires_grad_()
-    with torch.no_grad():
-        before = train.clone()
-    probe().follow(train.detach(), labels, num_classes=3)
-    assert torch.equal(train, before)
-    assert train.grad is None
+    images, labels = clusters()
+    encoder = torch.nn.Linear(8, 8)
+    features = encoder(images)
+    before = features.detach().clone()
+    probe().follow(features, labels, num_classes=3)
+    assert torch.equal(features, before)
+    assert all(parameter.grad is None for parameter in encoder.parameters())
 
 
 def test_a_resumed_probe_goes_on_exactly():
@@ -132,11 +134,47 @@ def test_an_alarm_goes_on_counting_after_a_resume():
     assert two.last_good == 5
 
 
-def test_checks_are_due_every_so_often_and_at_the_end():
+def health(**changed):
     keys = dict.fromkeys(HealthSettings.__dataclass_fields__, 1) | {"on_collapse": "stop"}
-    often = HealthSettings(**keys | {"every": 4})
-    assert [epoch for epoch in range(1, 11) if often.due(epoch, 10)] == [4, 8, 10]
-    assert not any(HealthSettings(**keys | {"every": 0}).due(epoch, 10) for epoch in range(1, 11))
+    return HealthSettings(**keys | changed)
+
+
+def test_checks_are_due_every_so_often_and_at_the_end():
+    assert [epoch for epoch in range(1, 11) if health(every=4).due(epoch, 10)] == [4, 8, 10]
+    assert not any(health(every=0).due(epoch, 10) for epoch in range(1, 11))
+
+
+def settings(**changed):
+    numbers = dict.fromkeys(Settings.__dataclass_fields__, 1)
+    return Settings(
+        **numbers | {"name": "adamw", "betas": (0.9, 0.95), "reference_compatible": False} | changed
+    )
+
+
+@pytest.mark.parametrize(("warmup", "judged"), [(0, 3), (4, 2), (7.5, 2), (10, 0)])
+def test_checks_of_the_warm_up_are_not_judged(warmup, judged):
+    assert health(every=4).judged(settings(epochs=10, warmup_epochs=warmup)) == judged
+
+
+def watch(tmp_path):
+    check = HealthCheck.__new__(HealthCheck)  # its images are not looked at
+    check.settings, check.probe = health(patience=2, collapse_below=0.02), probe()
+    return Watch(check=check, settings=settings(), folder=RunFolder(tmp_path), mean=MEAN, std=STD)
+
+
+def test_a_resumed_watch_knows_what_was_wrong_before(tmp_path):
+    one, two = watch(tmp_path), watch(tmp_path)
+    one.check.probe.follow(*clusters(), num_classes=3)
+    judged(one.alarm, std=0.5, epoch=2)
+    judged(one.alarm, std=0.0, epoch=4)
+    torch.save(one.state_dict(), tmp_path / "state.pt")
+    two.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert (two.alarm.bad_checks, two.alarm.last_good) == (1, 2)
+    assert two.collapsed == one.collapsed
+    assert two.collapsed.startswith("after epoch 4 the features' deviation is 0, below")
+    assert two.check.probe.checks == 1
+    judged(two.alarm, std=0.5, epoch=6)
+    assert two.collapsed is None
 
 
 def normalised(levels):

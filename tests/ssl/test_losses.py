@@ -43,18 +43,20 @@ def test_a_prediction_in_half_precision_gives_a_loss_in_single():
     assert loss.item() == pytest.approx((predicted.float() - target).square().mean().item())
 
 
-@pytest.mark.parametrize("first", [0, 2])
-def test_contrastive_loss_equals_a_loop_over_pairs(first):
+@pytest.mark.parametrize("offset", [0, 2])
+def test_contrastive_loss_equals_a_loop_over_pairs(offset):
     queries, keys, temperature = normal(4, 8), normal(6, 8, seed=1), 0.2
     total = 0.0
     for number, query in enumerate(queries):
         scores = [F.cosine_similarity(query, key, dim=0).item() / temperature for key in keys]
-        total += -scores[first + number] + math.log(sum(math.exp(score) for score in scores))
-    loss = contrastive_loss(queries, keys, temperature=temperature, first=first)
+        total += -scores[offset + number] + math.log(sum(math.exp(score) for score in scores))
+    loss = contrastive_loss(queries, keys, temperature=temperature, key_offset=offset)
     assert loss.item() == pytest.approx(2 * temperature * total / 4, rel=1e-5)
 
 
 def test_contrastive_loss_does_not_see_lengths():
     queries, keys = normal(4, 8), normal(4, 8, seed=1)
-    short = contrastive_loss(queries, keys, temperature=0.2, first=0)
-    torch.testing.assert_close(contrastive_loss(3 * queries, 0.1 * keys, temperature=0.2, first=0), short)
+    short = contrastive_loss(queries, keys, temperature=0.2, key_offset=0)
+    torch.testing.assert_close(
+        contrastive_loss(3 * queries, 0.1 * keys, temperature=0.2, key_offset=0), short
+    )

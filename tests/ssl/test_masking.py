@@ -34,13 +34,6 @@ def test_kept_patches_are_those_with_the_smallest_noise(count, ratio):
         assert {place for place, gone in enumerate(removed) if gone} == set(order[len(kept) :])
 
 
-@given(count=patches, ratio=ratios)
-def test_restoring_undoes_the_shuffle(count, ratio):
-    noise = noise_for(2, count)
-    mask = random_mask(noise, mask_ratio=ratio, truncate=False)
-    assert torch.equal(noise.argsort(dim=1).gather(1, mask.restore), torch.arange(count).expand(2, -1))
-
-
 def test_visible_tokens_come_in_the_order_of_kept():
     tokens = torch.arange(2 * 6 * 3).view(2, 6, 3).float()
     mask = random_mask(noise_for(2, 6), mask_ratio=0.5, truncate=False)
@@ -63,6 +56,16 @@ def test_published_counts_do_not_depend_on_the_rounding(count, ratio, kept):
 def test_a_ratio_that_leaves_no_task_is_refused(ratio, left):
     with pytest.raises(UserError, match=rf"ssl\.mask_ratio .*16 patches.* but {ratio} leaves {left} visible"):
         check_mask_ratio(ratio, 16, truncate=False)
+
+
+@pytest.mark.parametrize(("count", "share", "kept"), [(49, 0.5, 24), (9, 0.5, 4), (11, 0.5, 6)])
+def test_half_a_patch_is_rounded_to_the_even_number(count, share, kept):
+    assert share_count(count, share, truncate=False) == kept
+
+
+def test_an_image_of_a_single_patch_is_refused():
+    with pytest.raises(UserError, match=r"image_size must .* at least 2 patches.* but gives 1"):
+        check_mask_ratio(0.75, 1, truncate=False)
 
 
 @given(count=st.integers(4, 300), ratio=st.floats(0.3, 0.75), truncate=st.booleans())

@@ -1,58 +1,28 @@
-"""MixMIM as a method: which images are mixed, what each sees, what is asked, whom it takes."""
+"""MixMIM as a method: which images are mixed, what each sees (the rest: test_masked_methods.py)."""
 
-import inspect
-from pathlib import Path
+from functools import partial
 
 import pytest
+import ssl_methods
 import timm
 import torch
-from omegaconf import OmegaConf
+from ssl_methods import loss_of, noise_for
 
 from mk11.errors import UserError
-from mk11.ssl.mixmim import MixMIM
-from mk11.ssl.patches import normalise_patches, patchify, spread
+from mk11.models.encoders.windows import on_finer_grid
+from mk11.ssl.patches import patchify
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
-SMALL = {
-    "embed_dim": 8,
-    "depths": (1, 1, 2, 1),
-    "num_heads": (1, 1, 2, 2),
-    "num_classes": 0,
-    "img_size": 96,
-}
-
-
-def network(name="mixmim_tiny", **changed):
-    torch.manual_seed(0)
-    return timm.create_model(name, **(SMALL | changed))
-
-
-def method(encoder=None, **changed):
-    settings = {
-        "mask_ratio": 0.5,
-        "normalise_target": True,
-        "decoder_dim": 16,
-        "decoder_depth": 1,
-        "decoder_heads": 2,
-        "reference_compatible": False,
-    }
-    return MixMIM(encoder=encoder or network(), **(settings | changed))
-
-
-def images(side=96, batch=4):
-    return torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0))
-
-
-def noise_for(mixmim, seed=1):
-    torch.manual_seed(seed)
-    return mixmim.draw(4, torch.device("cpu"))
+network, method, images = (
+    partial(made, "mixmim") for made in (ssl_methods.network, ssl_methods.method, ssl_methods.images)
+)
 
 
 @pytest.mark.parametrize("grad", [True, False], ids=["plain", "fused"])
 @pytest.mark.parametrize(("side", "patch"), [(96, 4), (64, 2)])
 def test_an_image_is_seen_only_by_its_own_patches(side, patch, grad):
     mixmim = method(network(img_size=side, patch_size=patch))
-    image, replaced = images(side), mixmim.mask(noise_for(mixmim))
+    image = images(side)
+    replaced = mixmim.mask(noise_for(mixmim, image))
     with torch.set_grad_enabled(grad):
         before = mixmim.encode(image, replaced)
         image[0] += 0.5 * image[1]
@@ -63,7 +33,7 @@ def test_an_image_is_seen_only_by_its_own_patches(side, patch, grad):
 
 def test_the_mixed_embedding_holds_the_partner_where_patches_are_replaced():
     mixmim, image = method(), images()
-    replaced, seen = mixmim.mask(noise_for(mixmim)), []
+    replaced, seen = mixmim.mask(noise_for(mixmim, image)), []
     mixmim.encoder.layers[0].register_forward_pre_hook(lambda _, taken: seen.append(taken[0]))
     mixmim.encode(image, replaced)
     embedded = mixmim.encoder.patch_embed(image)
@@ -77,7 +47,7 @@ def test_the_mixed_embedding_holds_the_partner_where_patches_are_replaced():
 
 def test_every_patch_is_predicted_from_the_mixed_image_that_hides_it(monkeypatch):
     mixmim, image = method(), images()
-    replaced = mixmim.mask(noise_for(mixmim))
+    replaced = mixmim.mask(noise_for(mixmim, image))
     own = torch.arange(4.0)[:, None, None].expand(4, 9, 1)  # the number of the mixed image it comes from
     monkeypatch.setattr(mixmim, "reconstruct", lambda *_: torch.cat([own, own + 10]))
     predicted = mixmim.predict(image, replaced)[:, :, 0]
@@ -89,7 +59,7 @@ def test_every_patch_is_predicted_from_the_mixed_image_that_hides_it(monkeypatch
 
 def test_mask_tokens_stand_where_the_other_image_is(monkeypatch):
     mixmim, image = method(), images()
-    replaced, seen = mixmim.mask(noise_for(mixmim)), []
+    replaced, seen = mixmim.mask(noise_for(mixmim, image)), []
     monkeypatch.setattr(mixmim.decoder, "forward", lambda given: seen.append(given) or given)
     tokens = mixmim.encode(image, replaced)
     mixmim.reconstruct(tokens, replaced)
@@ -103,16 +73,15 @@ def test_mask_tokens_stand_where_the_other_image_is(monkeypatch):
 @pytest.mark.parametrize("normalise", [True, False])
 def test_the_loss_is_the_mean_over_all_patches_of_all_images(normalise):
     mixmim, image = method(normalise_target=normalise), images()
-    noise = noise_for(mixmim)
-    predicted, pixels = mixmim.predict(image, mixmim.mask(noise)), patchify(image, 32)
+    predicted = mixmim.predict(image, mixmim.mask(noise_for(mixmim, image)))
+    pixels = patchify(image, 32)
     errors = []
     for number, patch in torch.cartesian_prod(torch.arange(4), torch.arange(9)).tolist():
         target = pixels[number, patch]
         if normalise:
             target = (target - target.mean()) / (target.var() + 1e-6).sqrt()
         errors.append((predicted[number, patch] - target).square().mean())
-    loss = mixmim(image, noise=noise, progress=0.0).loss
-    torch.testing.assert_close(loss, torch.stack(errors).mean())
+    torch.testing.assert_close(loss_of(mixmim, image), torch.stack(errors).mean())
 
 
 def test_the_smallest_noise_is_replaced_in_all_images_alike():
@@ -132,15 +101,11 @@ def test_half_of_the_published_grid_is_24_of_49_patches():
     assert mixmim.replaced == 24
 
 
-def test_noise_is_one_number_for_each_patch_of_all_images():
-    noise = method().draw(6, torch.device("cpu"))
-    assert noise.shape == (1, 9)
-    assert 0 <= noise.min() < noise.max() < 1
-
-
 @pytest.mark.parametrize("odd", [1, 3, 63])
 def test_an_odd_number_of_images_is_refused(odd):
-    with pytest.raises(UserError, match=f"batch_size must .* even number .* ssl=mixmim.* but gives {odd}"):
+    with pytest.raises(
+        UserError, match=f"batch_size must .* even number of images per forward pass .* but gives {odd}"
+    ):
         method().check_batch(odd)
 
 
@@ -148,83 +113,17 @@ def test_an_even_number_of_images_is_taken():
     method().check_batch(64)
 
 
-def test_the_same_noise_gives_the_same_loss():
-    mixmim, image = method().train(), images()
-    losses = {mixmim(image, noise=noise_for(mixmim), progress=0.5).loss.item() for _ in range(3)}
-    assert len(losses) == 1
-    assert mixmim(image, noise=noise_for(mixmim, seed=2), progress=0.5).loss.item() not in losses
-
-
-def test_position_tables_get_no_gradient_and_all_else_does():
-    mixmim = method()
-    mixmim(images(), noise=noise_for(mixmim), progress=0.0).loss.backward()
-    without = {name for name, parameter in mixmim.named_parameters() if parameter.grad is None}
-    assert without == {"encoder.absolute_pos_embed", "decoder.pos_embed"}
-
-
-def test_a_few_steps_lower_the_loss():
-    mixmim, image = method(), images()
-    optimiser = torch.optim.AdamW(mixmim.parameters(), lr=3e-3)
-    losses = []
-    for _ in range(15):
-        losses.append(mixmim(image, noise=noise_for(mixmim), progress=0.0).loss)
-        optimiser.zero_grad()
-        losses[-1].backward()
-        optimiser.step()
-    assert losses[-1] < 0.9 * losses[0]
-
-
-def test_checkpointing_gives_equal_gradients():
-    gradients = []
-    for enable in (False, True):
-        mixmim = method()
-        mixmim.encoder.set_grad_checkpointing(enable)
-        mixmim(images(), noise=noise_for(mixmim), progress=0.0).loss.backward()
-        gradients.append([value.grad for value in mixmim.parameters() if value.grad is not None])
-    for once, again in zip(*gradients, strict=True):
-        torch.testing.assert_close(once, again)
-
-
-def test_it_trains_in_bfloat16_with_a_loss_in_float32():
-    mixmim = method()
-    with torch.autocast("cpu", torch.bfloat16):
-        loss = mixmim(images(), noise=noise_for(mixmim), progress=0.0).loss
-    loss.backward()
-    assert loss.dtype == torch.float32
-    exact = mixmim(images(), noise=noise_for(mixmim), progress=0.0).loss
-    torch.testing.assert_close(loss, exact, atol=0.02, rtol=0.02)
-
-
-@pytest.mark.parametrize("normalise", [True, False])
-def test_pictures_show_mixed_images_and_predictions_in_colour(normalise, monkeypatch):
-    mixmim, image = method(normalise_target=normalise), images()
-    noise, pixels = noise_for(mixmim), patchify(images(), 32)
-    monkeypatch.setattr(mixmim, "predict", lambda *_: normalise_patches(pixels) if normalise else pixels)
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_pictures_show_the_mixed_images_and_leave_out_one_without_a_partner(count):
+    mixmim, image = method(), images(batch=count)
+    noise, pairs = noise_for(mixmim, image), images(batch=count)[: count // 2 * 2]
     shown = mixmim.pictures(image, noise=noise)
-    replaced = spread(mixmim.mask(noise)[None].float(), (3, 3), 32).bool()
-    assert torch.equal(shown.true, image)
-    assert torch.equal(shown.masked, torch.where(replaced, image.flip(0), image))
-    torch.testing.assert_close(shown.predicted, image)
+    replaced = on_finer_grid(mixmim.mask(noise).view(3, 3), (96, 96))
+    assert torch.equal(shown.true, pairs)
+    assert torch.equal(shown.masked, torch.where(replaced, pairs.flip(0), pairs))
+    assert shown.predicted.shape == pairs.shape
 
 
-def test_pictures_need_no_gradient():
-    mixmim = method()
-    assert not mixmim.pictures(images(), noise=noise_for(mixmim)).predicted.requires_grad
-
-
-def test_another_kind_of_encoder_is_refused():
-    with pytest.raises(UserError, match=r"ssl=mixmim needs a mixmim network as model.* VisionTransformer"):
-        method(timm.create_model("test_vit", num_classes=0))
-
-
-@pytest.mark.parametrize("ratio", [0.01, 0.99])
-def test_a_mask_that_mixes_nothing_is_refused(ratio):
-    with pytest.raises(UserError, match=r"ssl\.mask_ratio .*9 patches"):
-        method(mask_ratio=ratio)
-
-
-def test_the_configuration_names_every_argument():
-    settings = OmegaConf.load(CONF / "ssl" / "mixmim.yaml").ssl
-    told = set(settings) - {"_target_", "_convert_"}
-    assert settings._target_ == f"{MixMIM.__module__}.{MixMIM.__name__}"
-    assert told == set(inspect.signature(MixMIM).parameters)
+def test_a_single_image_has_no_pictures():
+    mixmim, image = method(), images(batch=1)
+    assert mixmim.pictures(image, noise=noise_for(mixmim, image)) is None

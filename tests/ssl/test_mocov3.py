@@ -212,18 +212,18 @@ def test_similarities_are_taken_in_full_precision_under_bfloat16():
     assert torch.equal(half, method.one_way(queries, keys, 0))
 
 
-def test_checkpointing_activations_changes_no_gradient():
-    plain, saving = moco(), ENCODERS["vit"]()
-    saving.load_state_dict(plain.encoder.state_dict())
-    saving.set_grad_checkpointing()
-    torch.manual_seed(0)
-    method = MoCoV3(encoder=saving, **SETTINGS)
-    method.load_state_dict(plain.state_dict())
-    for made in (plain, method):
-        outcome(made).loss.backward()
-    for ours, theirs in zip(plain.encoder.parameters(), method.encoder.parameters(), strict=True):
-        assert (ours.grad is None) == (theirs.grad is None)
-        assert ours.grad is None or torch.allclose(ours.grad, theirs.grad, atol=1e-6)
+def test_checkpointing_gives_equal_gradients_by_running_blocks_twice():
+    gradients, runs = [], []
+    for enable in (False, True):
+        method = moco()
+        method.encoder.set_grad_checkpointing(enable)
+        block = method.encoder.blocks[0]
+        block.register_forward_pre_hook(lambda *_, enable=enable: runs.append(enable))
+        outcome(method).loss.backward()
+        gradients.append([p.grad for p in method.encoder.parameters() if p.grad is not None])
+    assert runs == [False, True, True]  # both views are one batch
+    for once, again in zip(*gradients, strict=True):
+        assert torch.allclose(once, again, atol=1e-6)
 
 
 def test_keys_of_one_process_are_its_own():
@@ -242,6 +242,25 @@ def test_small_batches_are_refused_with_the_reason():
 def test_an_encoder_of_another_kind_is_refused():
     with pytest.raises(UserError, match=r"model must be a ViT or a ResNet for ssl=mocov3, but is a ConvNeXt"):
         MoCoV3(encoder=timm.create_model("convnext_atto", num_classes=0), **SETTINGS)
+
+
+@pytest.mark.parametrize("pool", ["", "catavgmax"])
+def test_a_resnet_that_does_not_give_one_vector_of_its_width_is_refused(pool):
+    encoder = ResNet(BasicBlock, [1] * 4, channels=(8, 8, 16, 16), num_classes=0, global_pool=pool)
+    with pytest.raises(UserError, match=rf"model\.options must leave .* their global_pool is '{pool}'"):
+        MoCoV3(encoder=encoder, **SETTINGS)
+
+
+@pytest.mark.parametrize("network", [MoCoViT, VisionTransformer])
+def test_a_vit_that_gives_all_tokens_is_refused(network):
+    with pytest.raises(UserError, match=r"model\.options must leave .* their global_pool is ''"):
+        MoCoV3(encoder=network(**TINY_VIT, global_pool=""), **SETTINGS)
+
+
+@pytest.mark.parametrize("pool", ["avg", "token", "max"])
+def test_a_vit_may_pool_as_it_likes(pool):
+    method = MoCoV3(encoder=VisionTransformer(**TINY_VIT, global_pool=pool), **SETTINGS)
+    assert outcome(method).loss.isfinite()
 
 
 def test_a_resnet_whose_blocks_are_computed_again_is_refused():

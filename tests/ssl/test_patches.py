@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +10,6 @@ from mk11.ssl.patches import (
     normalise_patches,
     patch_statistics,
     patchify,
-    spread,
     unpatchify,
 )
 
@@ -77,10 +75,3 @@ def test_statistics_are_over_pixels_and_channels_together():
     mean, deviation = patch_statistics(target)
     assert mean.item() == 1
     assert deviation.item() == pytest.approx((6 / 5 + 1e-6) ** 0.5)
-
-
-@given(grid=grids, factor=st.integers(1, 4))
-def test_a_spread_mask_is_the_nearest_neighbour_picture(grid, factor):
-    mask = torch.rand(2, grid[0] * grid[1], generator=torch.Generator().manual_seed(1)).round()
-    expected = F.interpolate(mask.view(2, 1, *grid), scale_factor=factor, mode="nearest")
-    assert torch.equal(spread(mask, grid, factor), expected)

@@ -10,7 +10,7 @@ from mk11.ssl.method import Method, Outcome
 from mk11.ssl.mocov3 import MoCoV3
 from mk11.ssl.optimiser import decay_groups, optimiser_of
 from mk11.ssl.settings import Settings
-from mk11.ssl.task import SelfSupervised
+from mk11.ssl.task import SelfSupervised, compile_method
 
 SETTINGS = {
     "epochs": 4, "batch_size": 64, "accumulate": 1, "clip_norm": None, "seed": 0, "name": "adamw",
@@ -32,12 +32,14 @@ class Toy(Method):
         self.encoder.pos_embed = nn.Parameter(torch.ones(1, 4, 3), requires_grad=False)
         self.mask_token = nn.Parameter(torch.ones(1, 1, 3))
         self.told = []
+        self.seen = []
 
     def draw(self, batch, device):
         return torch.rand(batch, 2)
 
     def forward(self, image, *, noise, progress):
         self.told.append((noise, progress, self.first_of_step))
+        self.seen.append(image)
         return Outcome(self.encoder.matrix(image.mean((2, 3))).sum() * image.sum(), {"measure": 0.5})
 
 
@@ -48,9 +50,11 @@ class Trainer:
     current_epoch = 0
 
 
-def task_of(method, **changed):
+def task_of(method, *, channels_last=False, **changed):
     settings = Settings(**{**SETTINGS, **changed})
-    task = SelfSupervised(method=method, settings=settings, channels_last=False, provenance={})
+    task = SelfSupervised(
+        method=method, settings=settings, channels_last=channels_last, provenance={"method": "toy"}
+    )
     task.total_steps = 8
     task._trainer = Trainer()
     task.logged = {}
@@ -185,6 +189,44 @@ def test_a_loss_that_is_not_finite_stops_and_names_its_images(value):
         task_of(Toy()).training_step(batch_of(value=value), 5)
     assert stopped.value.rows == [10, 11, 12, 13]
     assert (stopped.value.epoch, stopped.value.step) == (1, 6)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_images_have_the_memory_layout_of_the_network(channels_last):
+    method = Toy()
+    method.encoder.conv = nn.Conv2d(3, 4, 3)
+    task = task_of(method, channels_last=channels_last)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    task.training_step({"image": torch.ones(4, 3, 5, 6), "index": torch.arange(4)}, 0)
+    for tensor in (method.seen[0], method.encoder.conv.weight):
+        assert tensor.is_contiguous(memory_format=layout)
+    assert torch.equal(method.seen[0], torch.ones(4, 3, 5, 6))
+
+
+def test_views_of_an_image_keep_their_layout():
+    task, views = task_of(moco(), channels_last=True), torch.randn(4, 2, 3, 16, 16)
+    assert task._laid_out(views) is views
+
+
+@pytest.mark.parametrize(
+    ("made", "parts"), [(Toy, {""}), (moco, {"encoder", "momentum_encoder"})], ids=["masked", "contrastive"]
+)
+def test_compiling_takes_a_masked_method_whole_and_of_a_contrastive_one_the_networks(
+    made, parts, monkeypatch
+):
+    method, compiled = made(), []
+    monkeypatch.setattr(nn.Module, "compile", lambda part: compiled.append(part))
+    names = list(method.state_dict())
+    compile_method(method)
+    assert {name for name, module in method.named_modules() if module in compiled} == parts
+    assert list(method.state_dict()) == names
+
+
+def test_a_checkpoint_says_what_it_is_and_how_many_heads_the_encoder_has():
+    for method, heads in ((Toy(), None), (moco(), 3)):
+        checkpoint = {}
+        task_of(method).on_save_checkpoint(checkpoint)
+        assert checkpoint == {"mk11": {"method": "toy", "num_heads": heads}}
 
 
 def test_what_a_method_measures_is_logged_beside_the_loss():

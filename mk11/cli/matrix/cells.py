@@ -190,9 +190,11 @@ def _of_fold(job: BaseJob, fold: int) -> BaseJob:
 
 
 def is_finished(job: BaseJob) -> bool:
-    """Whether the job's result is there and may stay."""
+    """Whether the job's result is there, whole, and may stay."""
     folder, rerun = job.folder, job.cfg.rerun
-    if rerun is True or folder.status() != "finished" or not folder.metrics.exists():
+    if rerun is True or folder.status() != "finished":
+        return False
+    if not folder.metrics.exists() or not job.product.exists():
         return False
     return not (rerun == "stale" and folder.read().get("commit") != commit())
 

@@ -1,8 +1,19 @@
 """The border of `pretrain.py`: its keys, checked before images are read; `data` and `pool` check theirs."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
+from mk11.cli.keys import (
+    EVERY_PART,
+    OF_A_TRAINER,
+    OF_AN_OPTIMISER,
+    OF_EVERY_RUN,
+    WHOLE,
+    Keys,
+    check_keys,
+    keys,
+)
 from mk11.cli.rules import (
     BELOW_ONE,
     CHOICES_OF_EVERY_RUN,
@@ -10,7 +21,7 @@ from mk11.cli.rules import (
     NATURAL,
     NOT_NEGATIVE,
     NULLABLE_IN_EVERY_RUN,
-    OF_EVERY_RUN,
+    NUMBERS_OF_EVERY_RUN,
     POSITIVE,
     SHARE,
     Rule,
@@ -19,22 +30,27 @@ from mk11.cli.rules import (
     check_images,
     check_list,
     check_numbers,
+    check_overrides,
     check_schedule,
 )
 from mk11.errors import UserError
 from mk11.runs.identity import flatten
+from mk11.ssl.settings import MEASURES, HealthSettings
 
 LOSS = "loss"
-# What a health check measures on the validation split.
-MEASURES = (
-    "probe_f1_macro",
-    "probe_balanced_accuracy",
-    "knn_f1_macro",
-    "knn_balanced_accuracy",
-)
-
+KEYS: Mapping[str, Keys] = {
+    WHOLE: keys(*OF_EVERY_RUN, "crop_scale", "health", "pool", "ssl"),
+    **EVERY_PART,
+    "health": keys(*(field.name for field in fields(HealthSettings))),
+    "optim": keys(*OF_AN_OPTIMISER, "momentum", "name", "trust"),
+    "pool": keys(
+        "_target_", "folders", "manifests", "near_duplicates", "training", "um_per_pixel", may=("_convert_",)
+    ),
+    "ssl": keys("_target_", "encoder", may=None),  # the method's own: its constructor knows them
+    "trainer": keys(*OF_A_TRAINER, "grad_checkpointing"),
+}
 NUMBERS: Mapping[str, Rule] = {
-    **OF_EVERY_RUN,
+    **NUMBERS_OF_EVERY_RUN,
     "health.chance_margin": BELOW_ONE,
     "health.collapse_below": NOT_NEGATIVE,
     "health.every": NATURAL,
@@ -48,7 +64,7 @@ NUMBERS: Mapping[str, Rule] = {
     "optim.momentum": BELOW_ONE,
     "optim.trust": POSITIVE,
 }
-OF_SOME_METHODS: Mapping[str, Rule] = {  # the methods check more of them
+OF_SOME_METHODS: Mapping[str, Rule] = {  # what depends on the network the methods check
     "ssl.decoder_depth": COUNT,
     "ssl.decoder_dim": COUNT,
     "ssl.decoder_heads": COUNT,
@@ -63,6 +79,7 @@ CHOICES: Mapping[str, tuple[object, ...]] = {
     "health.on_collapse": ("stop", "warn"),
     "monitor": (LOSS, *MEASURES),
     "optim.name": ("adamw", "lars"),
+    "ssl.momentum_schedule": ("cosine", "constant"),
     "ssl.normalise_target": (False, True),
     "ssl.reference_compatible": (False, True),
     "ssl.stop_grad_patch_embed": (False, True),
@@ -72,6 +89,7 @@ CHOICES: Mapping[str, tuple[object, ...]] = {
 
 def check_config(config: Mapping[str, Any]) -> None:
     """UserError for the first key whose value breaks its rule; `config` is resolved, in plain containers."""
+    check_keys(config, KEYS)
     values = dict(flatten(config))
     check_numbers(values, NUMBERS, NULLABLE_IN_EVERY_RUN)
     check_numbers(values, {key: rule for key, rule in OF_SOME_METHODS.items() if key in values}, ())
@@ -80,6 +98,7 @@ def check_config(config: Mapping[str, Any]) -> None:
     check_list("optim.betas", values["optim.betas"], BELOW_ONE, length=2)
     check_choices(values, CHOICES)
     check_schedule(config)
+    check_overrides("select.overrides", config["select"]["overrides"])
     _check_relations(values)
 
 

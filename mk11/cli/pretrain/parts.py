@@ -9,6 +9,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from mk11.cli.base import BaseJob
+from mk11.cli.selection.job import SelectJob
+from mk11.cli.stages.selecting import STAGED, selection_of
 from mk11.data.dataset import Transform
 from mk11.data.pool import Pool, PoolImages
 from mk11.data.pool_loader import PoolLoaders
@@ -50,14 +52,40 @@ class PretrainParts(BaseJob, ABC):
         return instantiate(self.cfg.augment, resize=self.policy)
 
     @cached_property
+    def selection(self) -> SelectJob | None:
+        """The selection that `stage:select` in `pool.manifests` stands for; None where it is not there."""
+        return selection_of(self) if STAGED in self._manifests else None
+
+    @property
+    def _manifests(self) -> list[str]:
+        given = self.config["pool"]["manifests"]
+        return [str(one) for one in given] if isinstance(given, list) else [str(given)]
+
+    @cached_property
     def pool_definition(self) -> Pool:
         """Where the images come from."""
-        return instantiate(self.cfg.pool)
+        if self.selection is None:
+            return instantiate(self.cfg.pool)
+        manifest = str(self.selection.manifest)
+        given = [manifest if one == STAGED else one for one in self._manifests]
+        return instantiate(self.cfg.pool, manifests=given)
 
     @cached_property
     def pool(self) -> PoolImages:
         """The images to learn from."""
         return self.pool_definition.gather(self.data, self.fold)
+
+    @property
+    def pool_fingerprint(self) -> str:
+        """What the pool consists of; a selection is known by its identity, before it has ended."""
+        if self.selection is None:
+            return self.pool.fingerprint
+        others = {**self.config["pool"], "manifests": [one for one in self._manifests if one != STAGED]}
+        staged = f"{STAGED} {self.selection.identity} near {others['near_duplicates']}"
+        if not (others["training"] or others["folders"] or others["manifests"]):
+            return staged
+        rest: Pool = instantiate(others)
+        return f"{staged} {rest.gather(self.data, self.fold).fingerprint}"
 
     @cached_property
     def loaders(self) -> PoolLoaders:

@@ -1,5 +1,6 @@
 """One pre-training, from the first step to the encoder's file and the summary."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,8 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mk11.cli.lineage import COLLAPSE
 from mk11.cli.matrix.supervise import is_supervised
-from mk11.cli.pretrain.checks import LOSS, MEASURES
+from mk11.cli.pretrain.checks import LOSS
 from mk11.cli.pretrain.job import PretrainJob
 from mk11.cli.pretrain.summary import print_start, print_summary
 from mk11.cli.record import mirrored, recorded
@@ -19,6 +21,7 @@ from mk11.models.encoder_file import file_hash, write_encoder
 from mk11.runs.environment import commit, versions
 from mk11.ssl.batchnorm import synchronised
 from mk11.ssl.fit import build_trainer, fit
+from mk11.ssl.settings import MEASURES
 from mk11.training.loggers import Mirror
 
 OTHER_MEASURES = {"health/feature_std": "feature_std", "health/rankme": "rankme", "pretrain/chance": "chance"}
@@ -60,6 +63,7 @@ def fit_job(job: PretrainJob, mirrors: Sequence[Mirror]) -> None:
 def _write_results(job: PretrainJob) -> None:
     """The encoder with what it says of itself, the final measures, the curves."""
     folder = job.folder
+    _mark_collapse(job)
     made_with = {"commit": commit(), "versions": versions()}
     write_encoder(folder.encoder, job.method.encoder.cpu(), {**job.about(), **made_with})
     history = pd.read_csv(folder.history)
@@ -76,6 +80,16 @@ def _write_results(job: PretrainJob) -> None:
     )
     folder.figures.mkdir(exist_ok=True)
     pretraining_curves(history, folder.figures / "pretraining.svg")
+
+
+def _mark_collapse(job: PretrainJob) -> None:
+    """A last check that looked collapsed is told here, and by all that starts from the encoder."""
+    if job.collapsed is None:
+        return
+    told = job.encoder_marks[COLLAPSE]
+    print(f"warning: {told[0]}; it is marked, and so is all that starts from it", file=sys.stderr)
+    data = job.folder.read()["data"]
+    job.folder.update({"data": {**data, "marks": {**data["marks"], COLLAPSE: told}}})
 
 
 def measures(row: "pd.Series[Any]") -> dict[str, float]:

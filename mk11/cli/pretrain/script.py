@@ -11,6 +11,8 @@ from mk11.cli.pretrain.plan import print_plan
 from mk11.cli.pretrain.run import fit_job, run
 from mk11.cli.pretrain.summary import print_summary
 from mk11.cli.script import mistakes_told, run_once
+from mk11.cli.stages.ensure import ensure_stage
+from mk11.cli.stages.selecting import STAGED
 from mk11.cli.summary import print_marks
 
 
@@ -30,13 +32,23 @@ def pretrain(cfg: DictConfig, *, script: Path) -> float | None:
             return run_cell(cfg, script=script, kind=PretrainJob)
         job = PretrainJob.of(cfg)
         job.check()
-        print_marks(job.marks)
         if cfg.dry:
-            print_plan(job)
+            _plan(job)
             return None
+        ensure_stage(job.selection, name=STAGED, script=script.with_name("select.py"))
+        print_marks(job.marks)
         return run_once(
             job,
             run=run,
             help_out=lambda job: fit_job(job, []),
             show=lambda job: print_summary(job, brief=False),
         )
+
+
+def _plan(job: PretrainJob) -> None:
+    """Print what would be done; there is no pool to plan with before a selection is there."""
+    if job.selection is not None and not job.selection.manifest.exists():
+        print(f"{STAGED} comes first: {job.selection.folder.path}\nrun folder: {job.folder.path}")
+        return
+    print_marks(job.marks)
+    print_plan(job)

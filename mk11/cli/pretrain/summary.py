@@ -7,11 +7,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from mk11.cli.lineage import weights_report
-from mk11.cli.pretrain.checks import MEASURES
 from mk11.cli.pretrain.job import PretrainJob
+from mk11.cli.stages.pretraining import OF_THE_NETWORK
+from mk11.cli.stages.words import next_words, quoted
 from mk11.data.pool import counts_told
 from mk11.files import read_json
 from mk11.runs.environment import device_name
+from mk11.ssl.settings import MEASURES
 
 TITLES = {
     "probe_f1_macro": "linear probe, macro-F1",
@@ -29,7 +31,27 @@ def print_start(job: PretrainJob) -> None:
     print(f"{cfg.epochs} epochs, {job.precision} on {device_name(cfg.trainer.accelerator)}")
     if report := weights_report(job.method.encoder):
         print(f"weights from {report.sentence()}")
+    if told := _too_patient(job):
+        print(told)
     print(job.folder.path, flush=True)
+
+
+def _too_patient(job: PretrainJob) -> str | None:
+    """Says so where there are too few checks for a collapse to stop the run."""
+    if job.watch is None:
+        return None
+    health = job.watch.check.settings
+    judged = health.judged(job.settings)
+    if health.patience <= judged:
+        return None
+    if not judged:
+        return (
+            "careful: no check comes after the warm-up, so that none is judged and a collapse goes unnoticed"
+        )
+    return (
+        f"careful: health.patience={health.patience}, but only {judged} checks are judged, those after the"
+        " warm-up: a collapse is told and marked, and does not stop the run"
+    )
 
 
 def print_summary(job: PretrainJob, *, brief: bool) -> None:
@@ -69,15 +91,21 @@ def summary_table(job: PretrainJob, first_loss: float, final: dict[str, float]) 
         table.add_row("deviation of features (0 = collapsed)", f"{final['feature_std']:.3f}")
         table.add_row("rank of features (RankMe)", f"{final['rankme']:.1f}")
     table.add_row("images learnt from", str(job.pool.counts["used"]))
-    held_out = job.pool.counts["held_out"] + job.pool.counts["held_out_groups"]
+    held_out = sum(job.pool.counts[key] for key in ("held_out", "held_out_groups", "near_duplicates"))
     table.add_row("held-out images left out of the pool", str(held_out))
     return table
 
 
 def next_command(job: PretrainJob) -> str:
     """The command line that fine-tunes the encoder on the same data and fold."""
-    passed = ("data", "fold=", "seed=", "runs=", "model.options", "model.variant", "model.architecture")
-    alike = [one for one in job.overrides if one.lstrip("+").startswith(passed)]
-    sized = [f"image_size={job.cfg.image_size}"]
-    weights = f"model.weights={job.folder.encoder}"
-    return shlex.join(["python", "train.py", f"model={job.choices['model']}", weights, *sized, *alike])
+    words = next_words(
+        "train",
+        job,
+        first=[
+            f"model={job.choices['model']}",
+            f"model.weights={quoted(str(job.folder.encoder))}",
+            f"image_size={job.cfg.image_size}",
+        ],
+        parts={"model": OF_THE_NETWORK},
+    )
+    return shlex.join(["python", "train.py", *words])

@@ -4,27 +4,30 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from tqdm import tqdm
 
 from mk11.data.settings import check_whole
 from mk11.errors import UserError
+from mk11.evaluation.probe.configurations import Probed, means
 from mk11.evaluation.probe.data import Asked, DataSets, is_fold
 from mk11.evaluation.probe.encoders import Encoder, encoder_of, untrained
 from mk11.evaluation.probe.extract import Computing, Extractor
 from mk11.evaluation.probe.from_timm import encoder_of_timm
 from mk11.evaluation.probe.measure import Settings, measure
 from mk11.evaluation.probe.record import entry, write_probe
-from mk11.evaluation.probe.table import print_probe
-from mk11.loop.precision import resolve_precision
+from mk11.evaluation.probe.table import print_mean, print_probe
+from mk11.evaluation.probe.words import OF_COMPUTING, OF_FOLDS, told_as
+from mk11.files import writable_folder
+from mk11.loop.precision import autocast_type, resolve_precision
 from mk11.terminal import console_of, plain
 
 NEIGHBOURS = (1, 5, 10, 20, 50, 100)  # DINO tries 10 to 200; small classes need fewer
 TEMPERATURE = 0.07  # Wu et al. 2018, sec. 3.4; DINO's too
 STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 STEPS = 2000
-HALVES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 LEAST = {"draws": 1, "seed": 0, "batch_size": 1, "workers": 0}
 KEYS = ("data=", "data.", "data/", "fold=")
 
@@ -36,6 +39,14 @@ class Words:
     runs: tuple[Path, ...]
     overrides: tuple[str, ...]
     folds: tuple[str, ...]
+
+
+class Work(NamedTuple):
+    """What is to be done with one encoder."""
+
+    encoder: Encoder
+    asked: Sequence[Asked]
+    class_token: bool
 
 
 def probe(options: argparse.Namespace) -> None:
@@ -50,19 +61,30 @@ def probe(options: argparse.Namespace) -> None:
     if options.untrained:
         encoders = [one for trained in encoders for one in (trained, untrained(trained, seed=options.seed))]
     sets = DataSets(words.overrides)
-    plans = [(encoder, sets.asked(encoder, words.folds)) for encoder in encoders]
+    with told_as(OF_FOLDS):
+        plans = [(encoder, sets.asked(encoder, words.folds)) for encoder in encoders]
     computing, precision = _computing(options)
+    for encoder, _ in plans:
+        key = "--out" if options.out in (encoder.home, *encoder.home.parents) else "the place of probe.json"
+        writable_folder(key, encoder.home)
+    probed = []
     for encoder, asked in plans:
-        _probe_one(encoder, asked, _settings(options), computing, precision)
+        one = Work(encoder, asked, class_token=bool(encoder.about.get("class_token")))
+        probed.append(Probed(encoder, _probe_one(one, _settings(options), computing, precision)))
+    for mean in means(probed):
+        print_mean(console_of(), mean.name, mean.results)
 
 
 def sort_words(words: Sequence[str], after_fold: Sequence[str]) -> Words:
     """Runs, keys and folds; argparse gives to `--fold` all that follows it, so that part is sorted as well.
 
     Raises:
-        UserError: A key that is not of the data.
+        UserError: A key that is not of the data, or what can neither be a fold nor a run.
     """
     folds = [word for word in after_fold if is_fold(word)]
+    for word in after_fold:
+        if not (is_fold(word) or "=" in word or "/" in word or Path(word).exists()):
+            raise UserError(f"--fold must be numbers, final or all, but has {word}")
     rest = [*words, *(word for word in after_fold if not is_fold(word))]
     keys = [word for word in rest if "=" in word and not Path(word).exists()]
     wrong = [key for key in keys if not key.startswith(KEYS)]
@@ -111,23 +133,24 @@ def _computing(options: argparse.Namespace) -> tuple[Computing, str]:
     gpu = options.device != "cpu" and torch.cuda.is_available()
     if options.device == "gpu" and not gpu:
         raise UserError("--device must be auto or cpu where there is no GPU, but is gpu")
-    precision = resolve_precision(options.precision, accelerator="auto" if gpu else "cpu")
+    with told_as(OF_COMPUTING):
+        precision = resolve_precision(options.precision, accelerator="auto" if gpu else "cpu")
     device = torch.device("cuda" if gpu else "cpu")
-    return Computing(device, HALVES.get(precision), options.batch_size, options.workers), precision
+    return Computing(device, autocast_type(precision), options.batch_size, options.workers), precision
 
 
-def _probe_one(
-    encoder: Encoder, asked: Sequence[Asked], settings: Settings, computing: Computing, precision: str
-) -> None:
+def _probe_one(work: Work, settings: Settings, computing: Computing, precision: str) -> list[dict[str, Any]]:
     """One encoder on its folds; each result is written as soon as it is there."""
+    encoder = work.encoder
     extractor, results = Extractor(encoder, computing), []
-    for one in tqdm(asked, desc=encoder.name, unit="fold", leave=False, disable=None):
+    for one in tqdm(work.asked, desc=encoder.name, unit="fold", leave=False, disable=None):
         splits = extractor.splits(one.fold, one.data)
         table = one.fold.table
         groups = table.loc[table["split"] == "train", "group"].to_numpy()
         found = measure(splits, one.fold.classes, groups, settings)
-        results.append(entry(one, settings, found, precision=precision))
+        results.append(entry(one, settings, found, precision=precision, class_token=work.class_token))
         path = write_probe(encoder, extractor.ready, results)
     console = console_of()
     print_probe(console, encoder.name, results)
     console.print(plain(f"written: {path}"), soft_wrap=True, markup=False)
+    return results

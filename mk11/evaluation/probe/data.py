@@ -11,6 +11,7 @@ from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from mk11.data.cells import CellData, Fold
 from mk11.errors import UserError
@@ -65,11 +66,15 @@ class DataSets:
 
 def is_fold(word: str) -> bool:
     """Whether it can stand after --fold."""
-    return word in FOLDS or word.isdigit()
+    return word in FOLDS or _is_number(word)
 
 
 def _fold(name: str) -> int | str:
-    return int(name) if name.isdigit() else name
+    return int(name) if _is_number(name) else name
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal()
 
 
 def _checked(encoder: Encoder, data: CellData, fold: Fold) -> Asked:
@@ -103,15 +108,17 @@ def _changed(config: Mapping[str, Any], overrides: Sequence[str]) -> DictConfig:
         key, _, value = override.partition("=")
         try:
             OmegaConf.update(changed, key, OmegaConf.from_dotlist([f"value={value}"]).value)
-        except OmegaConfBaseException as error:
-            raise UserError(f"KEY=VALUE must be a key of the run's data, but is {override}") from error
+        except (OmegaConfBaseException, YAMLError) as error:
+            raise UserError(
+                f"KEY=VALUE must be a key of the run's data and a value in YAML, but is {override}"
+            ) from error
     return changed.data
 
 
 def _instantiated(config: DictConfig) -> CellData:
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
-        raise UserError(f"data.{missing[0]} must be given: add data.{missing[0]}=... to the command")
+        raise UserError(f"{missing[0]} must be given: add {missing[0]}=... to the command")
     try:
         data: CellData = instantiate(config)
     except InstantiationException as error:

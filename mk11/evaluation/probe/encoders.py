@@ -12,6 +12,7 @@ from torch import nn
 
 from mk11.errors import UserError
 from mk11.evaluation.evaluate import load_network
+from mk11.evaluation.probe.words import OF_RUN, told_as
 from mk11.models.checkpoints import read_provenance
 from mk11.models.classifier import create_classifier, create_encoder
 from mk11.models.encoder_file import file_hash, is_safetensors, read_about
@@ -55,6 +56,7 @@ class Encoder:
     about: Mapping[str, Any]  # for the record
 
 
+@told_as(OF_RUN)
 def encoder_of(path: Path, *, class_token: bool) -> Encoder:
     """The encoder in a run folder or a file.
 
@@ -69,6 +71,8 @@ def encoder_of(path: Path, *, class_token: bool) -> Encoder:
     if path.is_file() and is_safetensors(path):
         config = _config(RunFolder(path.parent)) if path.name == folder.encoder.name else None
         return _of_file(path, name=str(path), config=config, class_token=class_token)
+    if path.is_file() and path.suffix == folder.encoder.suffix:
+        raise UserError(f"RUN must be a whole {folder.encoder.name}, but {path} is damaged or half-written")
     raise UserError(
         f"RUN must be a finished run of pretrain.py or train.py, or an {folder.encoder.name}, but {path} is"
         " neither (--encoder takes a network of timm, --weights its file)"
@@ -102,6 +106,7 @@ def _of_file(path: Path, *, name: str, config: Mapping[str, Any] | None, class_t
     if not about:
         raise UserError(f"RUN must be a file that pretrain.py wrote, but {path} does not say what it holds")
 
+    @told_as(OF_RUN)
     def ready(trained: bool) -> Ready:
         named = (about["architecture"], about["image_size"], about["options"])
         network = made(*named, str(path) if trained else "none", class_token=class_token)
@@ -126,6 +131,7 @@ def _of_training(folder: RunFolder, *, class_token: bool) -> Encoder:
     about = read_provenance(folder.best)
     model = {key: value for key, value in about["model"].items() if not key.startswith("_")}
 
+    @told_as(OF_RUN)
     def ready(trained: bool) -> Ready:
         network = create_classifier(**{**model, "weights": "none"}, num_classes=len(about["classes"]))
         if trained:
@@ -160,7 +166,10 @@ def _config(folder: RunFolder) -> Mapping[str, Any] | None:
     """The config of a run; None where there is none."""
     if not folder.config.is_file():
         return None
-    content = yaml.safe_load(folder.config.read_text())
+    try:
+        content = yaml.safe_load(folder.config.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{folder.config} must be YAML as its run wrote it, but is damaged") from error
     return content if isinstance(content, dict) and isinstance(content.get("data"), dict) else None
 
 
@@ -172,10 +181,14 @@ def made(
     Raises:
         UserError: It has no class token to read.
     """
-    pooling = {"global_pool": "token"} if class_token else {}
-    network = create_encoder(
-        architecture=architecture, image_size=image_size, options={**options, **pooling}, weights=weights
-    )
-    if class_token and getattr(network, "cls_token", None) is None:  # ConvMAE's first token is a patch
-        raise UserError(f"--class-token must be left out for {architecture}, which has no class token")
+    keys: dict[str, Any] = {"architecture": architecture, "image_size": image_size, "weights": weights}
+    if not class_token:
+        return create_encoder(**keys, options=options)
+    refusal = f"--class-token must be left out for {architecture}, which has no class token"
+    try:
+        network = create_encoder(**keys, options={**options, "global_pool": "token"})
+    except UserError as error:
+        raise UserError(refusal if "model.options" in str(error) else str(error)) from error
+    if getattr(network, "cls_token", None) is None:  # ConvMAE's first token is a patch
+        raise UserError(refusal)
     return network

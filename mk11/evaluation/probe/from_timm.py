@@ -9,11 +9,13 @@ import torch
 
 from mk11.errors import UserError
 from mk11.evaluation.probe.encoders import Encoder, Ready, made
+from mk11.evaluation.probe.words import OF_ENCODER, told_as
 from mk11.models.checkpoints import read_provenance
 from mk11.models.matching import WeightsReport
 from mk11.models.weights import locate_weights, weights_hash
 
 
+@told_as(OF_ENCODER)
 def encoder_of_timm(
     architecture: str,
     *,
@@ -38,13 +40,19 @@ def encoder_of_timm(
     """
     if not timm.is_model(architecture.split(".")[0]):
         raise UserError(f"--encoder must name a network that timm knows, but is {architecture}")
+    try:
+        with torch.device("meta"):  # only its description is needed
+            known = cast(Any, timm.create_model(architecture)).pretrained_cfg
+    except RuntimeError as error:  # a name with a tag of weights that there are none of
+        raise UserError(
+            f"--encoder must name a network that timm knows, but is {architecture}: {error}"
+        ) from error
     path = locate_weights(weights, architecture=architecture)
     about = read_provenance(path) if path is not None and weights != "imagenet" else {}
     found = weights_hash(weights, architecture=architecture) or f"none-seed{seed}"
-    with torch.device("meta"):  # only its description is needed
-        known = cast(Any, timm.create_model(architecture)).pretrained_cfg
     size = image_size or known["input_size"][-1]
 
+    @told_as(OF_ENCODER)
     def ready(trained: bool) -> Ready:
         torch.manual_seed(seed)
         network = made(architecture, size, {}, weights if trained else "none", class_token=class_token)

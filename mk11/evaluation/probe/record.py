@@ -15,13 +15,16 @@ from mk11.files import read_json, write_json
 from mk11.runs.environment import commit, versions
 
 FILE = "probe.json"
-VERSION = 1
+VERSION = 2
 
 
-def entry(asked: Asked, settings: Settings, found: Mapping[str, Any], *, precision: str) -> dict[str, Any]:
+def entry(
+    asked: Asked, settings: Settings, found: Mapping[str, Any], *, precision: str, class_token: bool
+) -> dict[str, Any]:
     """One fold's result with where it comes from."""
     fold = asked.fold
     return {
+        "class_token": class_token,  # the features: the class token, else the network's own average
         "data": {
             "name": asked.data.name,
             "fold": fold.fold,
@@ -45,8 +48,8 @@ def entry(asked: Asked, settings: Settings, found: Mapping[str, Any], *, precisi
 def write_probe(encoder: Encoder, ready: Ready, results: list[dict[str, Any]]) -> Path:
     """Add results to the encoder's `probe.json`.
 
-    One of the same fold of the same data, scaled alike, takes the place of the earlier one. What another
-    encoder at this place once left, or this one with another pooling, goes.
+    One of the same fold of the same data, scaled and pooled alike, takes the place of the earlier one. What
+    another encoder at this place once left goes.
     """
     path = encoder.home / FILE
     told = {
@@ -55,7 +58,7 @@ def write_probe(encoder: Encoder, ready: Ready, results: list[dict[str, Any]]) -
         "image_size": encoder.image_size,
         "mean": list(ready.mean),
         "std": list(ready.std),
-        **encoder.about,
+        **{key: value for key, value in encoder.about.items() if key != "class_token"},  # of each result
     }
     encoder.home.mkdir(parents=True, exist_ok=True)
     with FileLock(encoder.home / f".{FILE}.lock"):
@@ -68,9 +71,14 @@ def write_probe(encoder: Encoder, ready: Ready, results: list[dict[str, Any]]) -
 
 def _kept(path: Path, told: Mapping[str, Any], new: Mapping[Any, Any]) -> list[dict[str, Any]]:
     before = read_json(path) if path.exists() else {}
-    same = all((before.get("encoder") or {}).get(key) == told.get(key) for key in ("hash", "class_token"))
-    return [result for result in before.get("results", []) if _key(result) not in new] if same else []
+    encoder = before.get("encoder") or {}
+    if encoder.get("hash") != told["hash"]:
+        return []
+    # Version 1 said of all results together how they were pooled.
+    earlier = [{"class_token": bool(encoder.get("class_token")), **one} for one in before.get("results", [])]
+    return [result for result in earlier if _key(result) not in new]
 
 
 def _key(result: Mapping[str, Any]) -> tuple[object, ...]:
-    return tuple(result["data"].get(key) for key in ("fingerprint", "resize", "target_um_per_pixel"))
+    told = (result["data"].get(key) for key in ("fingerprint", "resize", "target_um_per_pixel"))
+    return (result["class_token"], *told)

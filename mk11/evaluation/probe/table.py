@@ -33,12 +33,7 @@ class Row(NamedTuple):
 def print_probe(console: Console, name: str, results: Sequence[Mapping[str, Any]]) -> None:
     """One encoder's folds, and their mean where there are several."""
     _say(console, _title(name, results))
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("fold")
-    table.add_column("method", overflow="fold")
-    table.add_column("chosen on val", overflow="fold")
-    for shown in COLUMNS.values():
-        table.add_column(shown, justify="right")
+    table = _empty_table()
     for result in results:
         _add(table, str(result["data"]["fold"]), list(rows_of(result)))
     if len(results) > 1:
@@ -46,6 +41,26 @@ def print_probe(console: Console, name: str, results: Sequence[Mapping[str, Any]
     console.print(table, crop=False)
     for line in _notes(results):
         _say(console, line)
+
+
+def print_mean(console: Console, name: str, results: Sequence[Mapping[str, Any]]) -> None:
+    """The mean over the folds of one configuration, each probed with the encoder made for it."""
+    _say(console, _title(f"{name}, {len(results)} encoders", results))
+    table = _empty_table()
+    _add(table, f"{len(results)} folds", over_folds([list(rows_of(result)) for result in results]))
+    console.print(table, crop=False)
+    folds = ", ".join(str(result["data"]["fold"]) for result in results)
+    _say(console, f"folds {folds}, an encoder each: mean ± sd over folds (of shots: of the means over draws)")
+
+
+def _empty_table() -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("fold")
+    table.add_column("method", overflow="fold")
+    table.add_column("chosen on val", overflow="fold")
+    for shown in COLUMNS.values():
+        table.add_column(shown, justify="right")
+    return table
 
 
 def _say(console: Console, line: str) -> None:
@@ -94,8 +109,8 @@ def _percent(value: Value) -> str:
 
 
 def _title(name: str, results: Sequence[Mapping[str, Any]]) -> str:
-    data = results[0]["data"]
-    return f"{name} on {data['name']}: test split, {len(data['classes'])} classes, per cent"
+    data, pooling = results[0]["data"], ", class token" if results[0]["class_token"] else ""
+    return f"{name}{pooling} on {data['name']}: test split, {len(data['classes'])} classes, per cent"
 
 
 def _notes(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:

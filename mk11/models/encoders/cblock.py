@@ -12,13 +12,13 @@ from jaxtyping import Float, Int
 from timm.layers import DropPath
 from torch import Tensor, nn
 
-NORM_EPSILON = 1e-5  # of the convolutional stages; the attention blocks have 1e-6
+NORM_EPS = 1e-5  # of the convolutional stages; the attention blocks have 1e-6
 
 
 class VisiblePlaces(NamedTuple):
     """Where the places of the visible patches lie in the stage's grid of the whole image."""
 
-    rows: Int[Tensor, " places"]  # row by row over all images of the batch
+    indices: Int[Tensor, " places"]  # counted row by row over all images of the batch
     batch: int
     height: int
     width: int
@@ -27,12 +27,12 @@ class VisiblePlaces(NamedTuple):
         """The whole images, zero where a patch is removed."""
         dim = tiles.shape[-1]
         blank = tiles.new_zeros(self.batch * self.height * self.width, dim)
-        image = blank.index_copy(0, self.rows, tiles.reshape(-1, dim))
+        image = blank.index_copy(0, self.indices, tiles.reshape(-1, dim))
         return image.view(self.batch, self.height, self.width, dim).permute(0, 3, 1, 2)
 
     def from_image(self, image: Float[Tensor, "batch dim height width"]) -> Float[Tensor, "places dim"]:
-        """The visible places alone, in the order of ``rows``."""
-        return image.permute(0, 2, 3, 1).reshape(-1, image.shape[1]).index_select(0, self.rows)
+        """The visible places alone, in the order of ``indices``."""
+        return image.permute(0, 2, 3, 1).reshape(-1, image.shape[1]).index_select(0, self.indices)
 
 
 def visible_places(kept: Int[Tensor, "batch visible"], grid: tuple[int, int], factor: int) -> VisiblePlaces:
@@ -70,9 +70,8 @@ def merge(
     For pictures of a few places this takes a CPU a tenth to a half of the time of torch's convolution.
     """
     side = conv.kernel_size[0]
-    blocks = x.unflatten(-2, (-1, side)).unflatten(
-        -4, (-1, side)
-    )  # (..., rows, side, columns, side, channels)
+    # (..., rows, side, columns, side, channels)
+    blocks = x.unflatten(-2, (-1, side)).unflatten(-4, (-1, side))
     matrix = conv.weight.permute(0, 2, 3, 1).flatten(1)  # (dim, side * side * channels)
     return F.linear(blocks.transpose(-4, -3).flatten(-3), matrix, conv.bias)
 
@@ -83,7 +82,7 @@ class ConvEmbed(nn.Module):
     def __init__(self, *, in_channels: int, dim: int, patch: int) -> None:
         super().__init__()
         self.proj = nn.Conv2d(in_channels, dim, kernel_size=patch, stride=patch)
-        self.norm = nn.LayerNorm(dim, eps=NORM_EPSILON)
+        self.norm = nn.LayerNorm(dim, eps=NORM_EPS)
         self.act = nn.GELU()
 
     def forward(
@@ -118,32 +117,30 @@ class CBlock(nn.Module):
 
     def __init__(self, *, dim: int, mlp_ratio: float, drop_path: float) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(dim, eps=NORM_EPSILON)
+        self.norm1 = nn.LayerNorm(dim, eps=NORM_EPS)
         self.conv1 = PointwiseConv(dim, dim)
         self.attn = nn.Conv2d(dim, dim, kernel_size=5, padding=2, groups=dim)
         self.conv2 = PointwiseConv(dim, dim)
-        self.norm2 = nn.LayerNorm(dim, eps=NORM_EPSILON)
+        self.norm2 = nn.LayerNorm(dim, eps=NORM_EPS)
         self.mlp = ConvMlp(dim=dim, hidden=int(dim * mlp_ratio))
         self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
 
     def forward(
         self,
         x: Float[Tensor, "batch *tiles height width dim"],
-        keep: VisiblePlaces | Float[Tensor, "#batch height width 1"] | None = None,
+        visible: VisiblePlaces | None = None,
     ) -> Float[Tensor, "batch *tiles height width dim"]:
         """The block's output at every place given.
 
         Args:
             x: Whole images, or the visible patches of each image as pictures of their own.
-            keep: For visible patches, where they lie. For whole images the places that others may see: 1 is
-                visible, 0 removed; none means all.
+            visible: Where visible patches lie; none for whole images.
         """
-        x = x + self.drop_path(self.conv2(self._look_around(self.conv1(self.norm1(x)), keep)))
+        x = x + self.drop_path(self.conv2(self._look_around(self.conv1(self.norm1(x)), visible)))
         return x + self.drop_path(self.mlp(self.norm2(x)))
 
-    def _look_around(self, x: Tensor, keep: VisiblePlaces | Tensor | None) -> Tensor:
+    def _look_around(self, x: Tensor, visible: VisiblePlaces | None) -> Tensor:
         """The depth-wise convolution, to which removed places are zeros (sec. 3.2, "masked convolution")."""
-        if isinstance(keep, VisiblePlaces):
-            return keep.from_image(self.attn(keep.in_image(x))).view(x.shape)
-        seen = x if keep is None else x * keep
-        return self.attn(seen.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        if visible is None:
+            return self.attn(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return visible.from_image(self.attn(visible.in_image(x))).view(x.shape)

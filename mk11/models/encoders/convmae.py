@@ -17,14 +17,14 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from mk11.models.encoders.cblock import CBlock, ConvEmbed, VisiblePlaces
-from mk11.models.encoders.tokens import TokenNetwork, check_stages, description, through
+from mk11.models.encoders.tokens import TokenNetwork, check_stages, description, refuse_maps, through
 from mk11.models.encoders.vit import xavier
 from mk11.models.positions import sincos_table
 
-Keep = VisiblePlaces | Tensor | None
+Visible = VisiblePlaces | None
 
-# Of the attention blocks and the final norms; the convolutional stages have 1e-5.
-layer_norm = partial(nn.LayerNorm, eps=1e-6)
+NORM_EPS = 1e-6  # of the attention blocks and the final norms; the convolutional stages have 1e-5
+layer_norm = partial(nn.LayerNorm, eps=NORM_EPS)
 
 
 class ConvViT(TokenNetwork):
@@ -47,6 +47,10 @@ class ConvViT(TokenNetwork):
         fc_norm: Whether the norm comes after the pooling; null: for ``avg`` with a head.
         drop_rate: Dropout before the head.
         drop_path_rate: Largest probability of skipping a residual branch, rising linearly over all blocks.
+
+    Raises:
+        ValueError: An image that is no whole number of patches, an option that is not three numbers, or an
+            unknown ``global_pool``.
     """
 
     pools = ("avg", "token", "")
@@ -98,20 +102,20 @@ class ConvViT(TokenNetwork):
         self.blocks3 = nn.ModuleList(block(drop_path=rate) for rate in rates[2])
 
     def stages(
-        self, pictures: Float[Tensor, "batch *tiles height width channels"], keep: tuple[Keep, Keep]
+        self, pictures: Float[Tensor, "batch *tiles height width channels"], visible: tuple[Visible, Visible]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Both convolutional stages, and the tokens that enter the third without their positions.
 
         Args:
             pictures: Whole images, or each image's visible patches as (batch, visible, patch, patch, 3).
-            keep: What `CBlock` is told of the mask in the first and the second stage.
+            visible: Where visible patches lie in the first and the second stage; none for whole images.
 
         Returns:
             Stages 1 and 2, channels-last pictures of the kind given; tokens, (batch, all or visible, dim).
         """
         again = self.grad_checkpointing
-        first = through(self.blocks1, self.patch_embed1(pictures), keep[0], checkpointing=again)
-        second = through(self.blocks2, self.patch_embed2(first), keep[1], checkpointing=again)
+        first = through(self.blocks1, self.patch_embed1(pictures), visible[0], checkpointing=again)
+        second = through(self.blocks2, self.patch_embed2(first), visible[1], checkpointing=again)
         third = self.patch_embed3(second).flatten(1, -2)  # (batch, tokens, dim)
         return first, second, self.patch_embed4(third)
 
@@ -161,35 +165,36 @@ default_cfgs = generate_default_cfgs({f"convmae_{size}": description("patch_embe
 
 
 def _build(size: str, pretrained: bool, options: dict[str, Any]) -> ConvViT:
+    refuse_maps(f"convmae_{size}", options)
     arguments = {"patch_size": (4, 2, 2), "mlp_ratio": (4, 4, 4)} | SIZES[size] | options
     return build_model_with_cfg(ConvViT, f"convmae_{size}", pretrained, **arguments)
 
 
 @register_model
 def convmae_tiny(pretrained: bool = False, **options: Any) -> ConvViT:  # noqa: ANN401
-    """2.2 M parameters: not published, for CPUs and small pictures."""
+    """2.2 M parameters without a head: not published, for CPUs and small pictures."""
     return _build("tiny", pretrained, options)
 
 
 @register_model
 def convmae_small(pretrained: bool = False, **options: Any) -> ConvViT:  # noqa: ANN401
-    """22 M parameters: the paper's smallest; its number of heads is not told, 6 and 12 are in use."""
+    """22 M parameters without a head: the paper's smallest; its attention heads are not told, 6 or 12."""
     return _build("small", pretrained, options)
 
 
 @register_model
 def convmae_base(pretrained: bool = False, **options: Any) -> ConvViT:  # noqa: ANN401
-    """85 M parameters: the size whose code and weights are published."""
+    """85 M parameters without a head: the size whose code and weights are published."""
     return _build("base", pretrained, options)
 
 
 @register_model
 def convmae_large(pretrained: bool = False, **options: Any) -> ConvViT:  # noqa: ANN401
-    """322 M parameters: in the paper only; ``mlp_ratio=(4, 4, 4)`` is told of it as well."""
+    """322 M parameters without a head: in the paper only; ``mlp_ratio=(4, 4, 4)`` is told of it as well."""
     return _build("large", pretrained, options)
 
 
 @register_model
 def convmae_huge(pretrained: bool = False, **options: Any) -> ConvViT:  # noqa: ANN401
-    """679 M parameters: in the paper only; ``mlp_ratio=(4, 4, 4)`` is told of it as well."""
+    """679 M parameters without a head: in the paper only; ``mlp_ratio=(4, 4, 4)`` is told of it as well."""
     return _build("huge", pretrained, options)

@@ -14,7 +14,7 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 from timm.models._manipulate import MATCH_PREV_GROUP
 from torch import Tensor, nn
 
-from mk11.models.encoders.tokens import TokenNetwork, check_stages, description
+from mk11.models.encoders.tokens import TokenNetwork, check_stages, description, refuse_maps
 from mk11.models.encoders.vit import xavier
 from mk11.models.encoders.window_stage import Stage
 from mk11.models.encoders.windows import LAST_STAGE, STAGES, checked_windows
@@ -42,6 +42,10 @@ class WindowTransformer(TokenNetwork):
         mlp_ratio: Hidden channels of the MLPs, relative to the stage's channels.
         drop_rate: Dropout before the head.
         drop_path_rate: Largest probability of skipping a residual branch, rising linearly over all blocks.
+
+    Raises:
+        ValueError: An image that does not divide by the strides or into windows, an option that is not four
+            numbers, or an unknown ``global_pool``.
     """
 
     def __init__(
@@ -143,28 +147,29 @@ default_cfgs = generate_default_cfgs({f"mixmim_{size}": description("patch_embed
 
 
 def _build(size: str, pretrained: bool, options: dict[str, Any]) -> WindowTransformer:
+    refuse_maps(f"mixmim_{size}", options)
     return build_model_with_cfg(WindowTransformer, f"mixmim_{size}", pretrained, **(SIZES[size] | options))
 
 
 @register_model
 def mixmim_tiny(pretrained: bool = False, **options: Any) -> WindowTransformer:  # noqa: ANN401
-    """3.1 M parameters: not published, for CPUs and small pictures."""
+    """3.2 M parameters without a head: not published, for CPUs and small pictures."""
     return _build("tiny", pretrained, options)
 
 
 @register_model
 def mixmim_base(pretrained: bool = False, **options: Any) -> WindowTransformer:  # noqa: ANN401
-    """88 M parameters."""
+    """87 M parameters without a head."""
     return _build("base", pretrained, options)
 
 
 @register_model
 def mixmim_large(pretrained: bool = False, **options: Any) -> WindowTransformer:  # noqa: ANN401
-    """197 M parameters."""
+    """196 M parameters without a head."""
     return _build("large", pretrained, options)
 
 
 @register_model
 def mixmim_huge(pretrained: bool = False, **options: Any) -> WindowTransformer:  # noqa: ANN401
-    """659 M parameters; its weights are not published."""
+    """656 M parameters without a head; its weights are not published."""
     return _build("huge", pretrained, options)

@@ -19,13 +19,19 @@ from torch import nn
 from mk11.models.encoders.tokens import description
 from mk11.models.positions import sincos_table
 
-NORM_EPSILON = 1e-6
+NORM_EPS = 1e-6
 
 
 class ConvStem(PatchEmbed):
-    """Convolutions of stride 2 up to the patch's size, then 1 x 1 (Xiao et al. 2021; MoCo v3, sec. 4.3).
+    """Convolutions of stride 2 up to the patch's size, then 1 x 1 (Xiao et al. 2021; MoCo v3).
 
     Patches of 16 pixels take four, with an eighth, a quarter, half and all of the channels.
+
+    Args:
+        patch_size: Side of a patch in pixels, a power of two.
+        in_chans: Channels of the image.
+        embed_dim: Channels of the tokens.
+        settings: Further arguments of timm's PatchEmbed.
 
     Raises:
         ValueError: A patch that is no power of two, or channels that cannot be halved so often.
@@ -80,13 +86,13 @@ class MoCoViT(VisionTransformer):
     ) -> None:
         if any(side % patch_size for side in to_2tuple(img_size)) and not dynamic_img_size:
             raise ValueError(
-                f"img_size must be a multiple of the patch's side, {patch_size}, but is {img_size}"
+                f"image_size must be a multiple of the patch, {patch_size} px, but is {img_size}"
             )
         super().__init__(
             img_size=img_size,
             patch_size=patch_size,
             dynamic_img_size=dynamic_img_size,
-            norm_layer=partial(nn.LayerNorm, eps=NORM_EPSILON),
+            norm_layer=partial(nn.LayerNorm, eps=NORM_EPS),
             **settings,
         )
 

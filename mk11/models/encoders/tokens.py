@@ -1,7 +1,7 @@
 """What our encoders share as timm networks: pooling, head, checkpointing, description."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -100,6 +100,12 @@ def check_stages(stages: int, **options: Sequence[float]) -> None:
     for name, values in options.items():
         if len(values) != stages:
             raise ValueError(f"{name} must be {stages} numbers, one for each stage, but is {[*values]}")
+
+
+def refuse_maps(name: str, options: Mapping[str, Any]) -> None:
+    """A ValueError where timm is asked for feature maps, which our networks of stages do not hand out."""
+    if options.get("features_only"):
+        raise ValueError(f"{name} gives tokens and pooled features alone: features_only must be left out")
 
 
 def description(first_conv: str, side: int = 224) -> dict[str, Any]:

@@ -31,6 +31,9 @@ class MAEVisionTransformer(VisionTransformer):
         global_pool: ``avg`` or ``token``.
         dynamic_img_pad: Pad images to whole patches.
         rest: Further arguments of timm's VisionTransformer.
+
+    Raises:
+        ValueError: An image that is no whole number of patches, unless it is padded.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from timm.models.swin_transformer import PatchMerging
 from torch import Tensor, nn
 
 from mk11.models.encoders.tokens import through
-from mk11.models.encoders.windows import enlarged, from_windows, into_windows, parted
+from mk11.models.encoders.windows import from_windows, into_windows, on_finer_grid, parted
 
 
 def relative_places(side: int) -> Int[Tensor, "tokens tokens"]:
@@ -50,9 +50,8 @@ class WindowAttention(nn.Module):
         apart: Float[Tensor, "windows 1 tokens tokens"] | None,
     ) -> Float[Tensor, "batch windows tokens dim"]:
         """Attention within each window; ``apart`` is what `parted` gives, or none."""
-        parts = self.qkv(x).unflatten(
-            -1, (3, self.num_heads, -1)
-        )  # (batch, windows, tokens, 3, heads, head dim)
+        # (batch, windows, tokens, 3, heads, head dim)
+        parts = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
         query, key, value = parts.permute(3, 0, 1, 4, 2, 5).unbind(0)
         bias = self.bias() if apart is None else self.bias() + apart
         return self.proj(_attention(query, key, value, bias).transpose(2, 3).flatten(-2))
@@ -153,6 +152,6 @@ class Stage(nn.Module):
         checkpointing: bool,
     ) -> Float[Tensor, "batch lower narrower wider"]:
         """The stage's output; tokens of different ``origin`` do not see each other."""
-        apart = None if origin is None else parted(enlarged(origin, self.grid), self.side)
+        apart = None if origin is None else parted(on_finer_grid(origin, self.grid), self.side)
         windows = through(self.blocks, into_windows(x, self.side), apart, checkpointing=checkpointing)
         return self.downsample(from_windows(windows, self.side, self.grid))

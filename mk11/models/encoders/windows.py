@@ -84,10 +84,12 @@ def from_windows(
     return tiles.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
-def enlarged(origin: Bool[Tensor, "rows columns"], grid: tuple[int, int]) -> Bool[Tensor, "height width"]:
+def on_finer_grid(
+    mask: Bool[Tensor, "*batch rows columns"], grid: tuple[int, int]
+) -> Bool[Tensor, "*batch height width"]:
     """A mask of coarse places on a finer ``grid``, (height, width)."""
-    factor = grid[0] // len(origin)
-    return origin.repeat_interleave(factor, dim=0).repeat_interleave(factor, dim=1)
+    factor = grid[0] // mask.shape[-2]
+    return mask.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)
 
 
 def parted(origin: Bool[Tensor, "height width"], side: int) -> Float[Tensor, "windows 1 tokens tokens"]:

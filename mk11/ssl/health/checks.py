@@ -9,15 +9,13 @@ import torch
 
 from mk11.data.loader import CellLoaders
 from mk11.data.transforms.randomness import restored_generators
+from mk11.loop.precision import autocast_type
 from mk11.metrics.features import feature_std, rankme
 from mk11.metrics.probes import knn_scores, label_metrics, nearest
 from mk11.models.features import Features, evaluating, features
 from mk11.ssl.health.probe import OnlineProbe
 from mk11.ssl.method import Method, Pictures
-from mk11.ssl.settings import HealthSettings
-
-TOLD = ("f1_macro", "balanced_accuracy")
-HALVES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+from mk11.ssl.settings import SCORES, HealthSettings
 
 
 @dataclass
@@ -55,7 +53,7 @@ class HealthCheck:
             probe = self.probe.predicted(val.values, reference=train.values)
             found = {"probe": label_metrics(probe, val.labels), "knn": self._neighbours(train, val)}
             return {
-                **{f"val/{way}_{name}": scores[name] for way, scores in found.items() for name in TOLD},
+                **{f"val/{way}_{name}": scores[name] for way, scores in found.items() for name in SCORES},
                 "health/feature_std": float(feature_std(val.values)),
                 "health/rankme": float(rankme(val.values)) if finite else math.nan,
             }
@@ -73,7 +71,7 @@ class HealthCheck:
 
     @property
     def _half(self) -> torch.dtype | None:
-        return HALVES.get(self.precision)
+        return autocast_type(self.precision)
 
     def _features(self, method: Method, split: str, device: torch.device) -> Features:
         return features(method.encoder, self.loaders.loader(split), device=device, autocast=self._half)

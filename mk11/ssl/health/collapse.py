@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+REMEMBERED = ("bad_checks", "last_good", "wrong")
+
 
 @dataclass
 class CollapseAlarm:
@@ -20,6 +22,7 @@ class CollapseAlarm:
     patience: int
     bad_checks: int = 0
     last_good: int | None = None  # epoch of the last check that looked well
+    wrong: str | None = None  # with the last check, in words
 
     def judge(self, *, epoch: int, feature_std: float, loss: float, chance: float | None) -> str | None:
         """What is wrong with this check, in words; None if it looks well."""
@@ -30,6 +33,7 @@ class CollapseAlarm:
             )
         elif chance is not None and abs(loss - chance) <= self.chance_margin * chance:
             wrong = f"the loss is {loss:.3f}, that of chance ({chance:.3f})"
+        self.wrong = None if wrong is None else f"after epoch {epoch} {wrong}"
         self.bad_checks = 0 if wrong is None else self.bad_checks + 1
         if wrong is None:
             self.last_good = epoch
@@ -42,8 +46,9 @@ class CollapseAlarm:
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know."""
-        return {key: asdict(self)[key] for key in ("bad_checks", "last_good")}
+        return {key: asdict(self)[key] for key in REMEMBERED}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on counting."""
-        self.bad_checks, self.last_good = state["bad_checks"], state["last_good"]
+        for key in REMEMBERED:
+            setattr(self, key, state[key])

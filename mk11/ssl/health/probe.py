@@ -35,7 +35,7 @@ class OnlineProbe:
         """Train on the features that the encoder gives now."""
         layer, optimiser = self._made(features.shape[1], num_classes)
         generator = torch.Generator().manual_seed(self.seed + self.checks)
-        values = standardised(features, features)
+        values = standardised(features, features).detach()
         for _ in range(self.epochs):
             for rows in torch.randperm(len(values), generator=generator).split(self.batch):
                 optimiser.zero_grad()

@@ -37,6 +37,7 @@ best = {{"pr_auc": {{"value": value, "epoch": 1}}}}
 whole = {{"monitor": "pr_auc", "epochs": 1, "best_epoch": 1, "best_validation": best}}
 metrics = {{**whole, "val": split, "test": split, "last": {{"val": split, "test": split}}}}
 folder.metrics.write_text(json.dumps(metrics))
+folder.predictions.touch()
 """
 
 

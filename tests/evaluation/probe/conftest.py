@@ -55,11 +55,22 @@ def pretrained(folder, *, data_root, fold, trained_on, seed=0, **changes):
 
 
 @pytest.fixture
-def run(tmp_path, cells, data):
-    """A pre-training run for fold 1, on its training images."""
-    table = data.fold(1).table
-    seen = table.loc[table["split"] == "train", "content_hash"]
-    return pretrained(tmp_path / "runs/pretrain/folder/mae/fold1", data_root=cells, fold=1, trained_on=seen)
+def run_of(tmp_path, cells, data):
+    """Makes a pre-training run for a fold, on its training images."""
+
+    def make(fold):
+        table = data.fold(fold).table
+        seen = table.loc[table["split"] == "train", "content_hash"]
+        place = tmp_path / f"runs/pretrain/folder/mae/fold{fold}"
+        return pretrained(place, data_root=cells, fold=fold, trained_on=seen, seed=fold)
+
+    return make
+
+
+@pytest.fixture
+def run(run_of):
+    """That for fold 1."""
+    return run_of(1)
 
 
 def figures(value, **changes):
@@ -67,6 +78,7 @@ def figures(value, **changes):
 
 
 RESULT = {
+    "class_token": False,
     "data": {
         "name": "folder",
         "fold": 0,

@@ -136,7 +136,24 @@ def test_a_leak_stops_everything_before_anything_is_computed(run, capsys):
         (["/no/such/run"], "RUN must be a finished run of pretrain.py"),
         (["/some/run", "--weights", "imagenet"], "--encoder must be given with --weights"),
         (["--encoder", "no_such_net"], "--encoder must name a network that timm knows"),
-        (["--encoder", "test_vit", "--weights", "/no/file"], "there is no file /no/file"),
+        (["--encoder", "test_vit", "--weights", "/no/file"], "--weights must be none, imagenet or a file"),
+        (["--encoder", "resnet18.badtag"], "--encoder must name a network that timm knows, but is resnet18."),
+        (["--encoder", "test_vit", "--fold", "x"], "--fold must be numbers, final or all, but has x"),
+        (["--encoder", "test_vit", "--fold", "\u00b2"], "--fold must be numbers, final or all, but has"),
+        (["--encoder", "test_vit", "--fold", "7"], "--fold must be one of 0, 1, 2, but is 7"),
+        (["--encoder", "test_vit", "--precision", "fp16"], "--precision must be auto, fp32 or bf16 on a CPU"),
+        (
+            ["--encoder", "test_vit", "--image-size", "32", "--out", "/dev/null/x"],
+            "--out must be a folder that",
+        ),
+        (
+            ["--encoder", "test_resnet", "--image-size", "32", "--class-token", "--workers", "0"],
+            "--class-token must be left out for test_resnet",
+        ),
+        (
+            ["--encoder", "mae_vit_tiny", "--image-size", "30", "--workers", "0"],
+            "--image-size must be a multiple of the patch",
+        ),
         (["--encoder", "test_vit", "--draws", "0"], "--draws must be a whole number of at least 1"),
         (["--encoder", "test_vit", "--shots", "0"], "--shots must be a whole number of at least 1"),
         (["--encoder", "test_vit", "--image-size", "0"], "--image-size must be a whole number"),
@@ -154,6 +171,30 @@ def test_a_mistake_is_told_in_one_sentence(arguments, told, data_words, capsys, 
     assert told in message
 
 
+@pytest.mark.parametrize("size", [0, 4, 100])
+def test_a_damaged_encoder_is_told_as_the_run_that_it_is(run, size, capsys):
+    path = run / "encoder.safetensors"
+    path.write_bytes(path.read_bytes()[:size])
+    for word in (run, path):
+        assert main([str(word), *CPU]) == 2
+        message = capsys.readouterr().err
+        assert message.startswith("error: RUN must be a whole ")
+        assert "--weights" not in message
+
+
+def test_a_damaged_config_is_named(run, capsys):
+    (run / "config.yaml").write_text("a: [1")
+    assert main([str(run), *CPU]) == 2
+    assert "config.yaml must be YAML as its run wrote it" in capsys.readouterr().err
+
+
+def test_encoders_of_several_folds_end_with_their_mean(run, run_of, capsys):
+    assert main([str(run), str(run_of(0)), *CPU]) == 0
+    printed = capsys.readouterr().out
+    assert "folder/mae, 2 encoders on folder" in printed
+    assert "folds 0, 1, an encoder each" in printed
+
+
 def test_words_may_stand_in_any_order(tmp_path):
     words = sort_words(["a/run", "data=folder"], ["0", "final", "b/run", "data.root=x", "fold=2,3"])
     assert [str(run) for run in words.runs] == ["a/run", "b/run"]
@@ -162,6 +203,8 @@ def test_words_may_stand_in_any_order(tmp_path):
     odd = tmp_path / "lr=1"
     odd.mkdir()
     assert sort_words([str(odd)], []).runs == (odd,)
+    with pytest.raises(UserError, match="--fold must be numbers, final or all, but has runsx"):
+        sort_words([], ["0", "runsx"])
     with pytest.raises(UserError, match="model=vit"):
         sort_words(["model=vit"], [])
 

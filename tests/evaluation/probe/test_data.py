@@ -86,7 +86,12 @@ def test_data_asked_for_twice_is_read_once(encoder, run):
         (["data=no_such_set"], "KEY=VALUE must be keys of conf/data"),
         (["data=folder", "data.no_such_key=1"], "KEY=VALUE must be keys of conf/data"),
         (["data=folder", "data.root=/no/such/folder"], "/no/such/folder"),
-        (["data=folder"], "data.root must be given"),
+        (["data=folder"], r"^data\.root must be given: add data\.root="),
+        (
+            ["data.root=[x"],
+            r"^KEY=VALUE must be a key of the run's data and a value in YAML, but is data\.root=",
+        ),
+        (["data=folder", "data.root=[x"], r"^KEY=VALUE must be keys of conf/data"),
         (["data/label_map=none"], "KEY=VALUE must be a key of the run's data"),
     ],
 )
@@ -96,6 +101,5 @@ def test_a_mistake_in_a_key_is_told(encoder, overrides, told):
 
 
 def test_words_that_name_folds_are_known():
-    assert [word for word in ("0", "12", "all", "final", "-1", "runs/x", "1.5", "") if is_fold(word)] == [
-        "0", "12", "all", "final",
-    ]  # fmt: skip
+    words = ("0", "12", "all", "final", "-1", "runs/x", "1.5", "", "\u00b2", "\u0663")
+    assert [word for word in words if is_fold(word)] == ["0", "12", "all", "final"]

@@ -5,12 +5,13 @@ import shutil
 import pytest
 import timm
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from mk11.errors import UserError
 from mk11.evaluation.probe.encoders import encoder_of, untrained
 from mk11.evaluation.probe.from_timm import encoder_of_timm
 from mk11.models.classifier import create_encoder
+from mk11.models.encoder_file import read_tensors
 from mk11.models.features import pooled
 
 IMAGE = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -29,7 +30,7 @@ def timm_encoder(name="test_vit", **changes):
 def test_a_pretraining_run_gives_its_encoder(run):
     encoder = encoder_of(run, class_token=False)
     ready = encoder.build()
-    stored = load_file(run / "encoder.safetensors")
+    stored = read_tensors(run / "encoder.safetensors")
     assert {name: tuple(tensor.shape) for name, tensor in ready.network.state_dict().items()} == {
         name: tuple(tensor.shape) for name, tensor in stored.items()
     }

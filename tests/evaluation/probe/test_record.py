@@ -8,7 +8,7 @@ import torch
 from mk11.evaluation.probe import record
 from mk11.evaluation.probe.encoders import Ready, encoder_of
 from mk11.evaluation.probe.record import write_probe
-from mk11.files import read_json
+from mk11.files import read_json, write_json
 
 READY = Ready(torch.nn.Identity(), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
@@ -41,14 +41,29 @@ def test_another_scale_of_the_same_fold_is_another_result(encoder, result):
     assert len(folds_in(path)) == 2
 
 
-@pytest.mark.parametrize(
-    "change", [{"hash": "another"}, {"about": {"class_token": True}}], ids=["weights", "pooling"]
-)
-def test_results_of_another_encoder_at_this_place_go(encoder, result, change):
+def test_results_of_another_encoder_at_this_place_go(encoder, result):
     write_probe(encoder, READY, [result()])
-    other = replace(encoder, **change)
-    path = write_probe(other, READY, [result(data__fold=1, data__fingerprint="f1")])
+    path = write_probe(
+        replace(encoder, hash="another"), READY, [result(data__fold=1, data__fingerprint="f1")]
+    )
     assert folds_in(path) == [(1, 5)]
+
+
+def test_class_token_and_mean_stand_beside_each_other(encoder, result):
+    write_probe(encoder, READY, [result()])
+    path = write_probe(encoder, READY, [result(class_token=True, knn__k=20)])
+    assert folds_in(path) == [(0, 5), (0, 20)]
+    assert folds_in(write_probe(encoder, READY, [result(class_token=True, knn__k=1)])) == [(0, 5), (0, 1)]
+
+
+def test_earlier_results_keep_the_pooling_that_was_told_of_them_together(encoder, result):
+    path = write_probe(encoder, READY, [result()])
+    content = read_json(path)
+    del content["results"][0]["class_token"]
+    write_json(path, content | {"version": 1, "encoder": content["encoder"] | {"class_token": True}})
+    write_probe(encoder, READY, [result(knn__k=20)])
+    found = [(one["class_token"], one["knn"]["k"]) for one in read_json(path)["results"]]
+    assert found == [(True, 5), (False, 20)]
 
 
 def test_the_record_says_whose_features_these_are(encoder, result, run):

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from mk11.evaluation.probe.table import COLUMNS, over_folds, print_probe, rows_of
+from mk11.evaluation.probe.table import COLUMNS, over_folds, print_mean, print_probe, rows_of
 
 
 def printed(results, width=200):
@@ -41,6 +41,21 @@ def test_several_folds_end_with_their_mean_and_deviation(result):
     assert row.values["f1_macro"].mean == pytest.approx(0.3)
     assert row.values["f1_macro"].sd == pytest.approx(0.02**0.5)
     assert set(row.values) == set(COLUMNS)
+
+
+def test_the_title_says_where_features_are_of_the_class_token(result):
+    assert "some/encoder, class token on folder" in printed([result(class_token=True)])
+
+
+def test_the_mean_of_a_configuration_names_its_folds(result):
+    console = Console(file=io.StringIO(), width=200)
+    folds = [result(data__fold=fold, knn__test__f1_macro=value) for fold, value in enumerate((0.2, 0.4))]
+    print_mean(console, "folder/mae", folds)
+    text = console.file.getvalue()
+    assert "folder/mae, 2 encoders on folder: test split" in text
+    assert "30.0 ± 14.1" in text
+    assert "folds 0, 1, an encoder each" in text
+    assert "k = 5" not in text
 
 
 def test_what_only_one_fold_has_is_not_averaged(result):

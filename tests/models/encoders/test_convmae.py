@@ -177,3 +177,8 @@ def test_it_runs_in_bfloat16():
     with torch.autocast("cpu", torch.bfloat16):
         low = convmae(images())
     torch.testing.assert_close(low.float(), convmae(images()), atol=0.05, rtol=0.05)
+
+
+def test_feature_maps_are_refused_in_a_sentence():
+    with pytest.raises(ValueError, match=r"^convmae_tiny gives tokens .* features_only must be left out$"):
+        network(features_only=True)

@@ -164,3 +164,8 @@ def test_it_runs_in_bfloat16(grad):
     with torch.set_grad_enabled(grad), torch.autocast("cpu", torch.bfloat16):
         low = mixmim(images())
     torch.testing.assert_close(low.float(), mixmim(images()), atol=0.05, rtol=0.05)
+
+
+def test_feature_maps_are_refused_in_a_sentence():
+    with pytest.raises(ValueError, match=r"^mixmim_tiny gives tokens .* features_only must be left out$"):
+        network(features_only=True)

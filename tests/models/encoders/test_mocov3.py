@@ -91,7 +91,7 @@ def test_a_stem_halves_the_image_with_each_convolution_and_doubles_the_channels(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_image_of_broken_patches_is_refused(name):
-    with pytest.raises(ValueError, match=r"img_size must be a multiple of the patch's side, 8, but is 36"):
+    with pytest.raises(ValueError, match="image_size must be a multiple of the patch, 8 px, but is 36"):
         network(name, img_size=36)
 
 

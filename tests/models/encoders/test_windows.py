@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from mk11.models.encoders.window_stage import WindowAttention, relative_places
 from mk11.models.encoders.windows import (
     checked_windows,
-    enlarged,
     fitting_windows,
     from_windows,
     into_windows,
+    on_finer_grid,
     parted,
 )
 
@@ -81,7 +81,7 @@ def test_windows_put_together_are_the_picture(side, down, right):
 
 
 def test_a_coarse_mask_covers_its_places():
-    fine = enlarged(torch.tensor([[True, False], [False, True]]), (4, 4))
+    fine = on_finer_grid(torch.tensor([[True, False], [False, True]]), (4, 4))
     assert fine.long().tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
 
 

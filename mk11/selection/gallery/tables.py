@@ -1,0 +1,107 @@
+"""Tables of the page: what was dropped and why, the prototypes, and the true kinds where they are known."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from mk11.page import Cell, Column, Table
+from mk11.selection.gallery.content import GalleryContent
+from mk11.selection.gallery.names import Names
+from mk11.selection.gallery.words import number, percent, share
+from mk11.selection.regions import KEPT
+
+
+def reasons_table(content: GalleryContent, names: Names) -> Table:
+    """Every reason with its count, the selected ones last."""
+    regions, candidates = content.regions, content.candidates
+    dropped = regions.loc[regions["reason"] != KEPT, "reason"].value_counts()
+    rejected = candidates.loc[~candidates["admitted"], "reason"]
+    refused = rejected.replace("", "no reason given").value_counts()
+    rows = [
+        *(("dropped by the filter", reason, count) for reason, count in dropped.items()),
+        *(("not selected", reason, count) for reason, count in refused.items()),
+        ("selected", "none: selected", int(candidates["admitted"].sum())),
+    ]
+    return Table(
+        name="reasons",
+        caption="Where each region ended. Shares are of all regions that the filter looked at.",
+        columns=[
+            Column("Reason"),
+            Column("Ended"),
+            Column("Regions", numeric=True),
+            Column("Share", numeric=True),
+        ],
+        rows=[
+            [Cell(names.sentence(str(reason))), Cell(ended), _count(count), _share(count, len(regions))]
+            for ended, reason, count in rows
+        ],
+        wide=False,
+    )
+
+
+def prototypes_table(content: GalleryContent) -> Table | None:
+    """Size, threshold and admissions of each prototype; None where there are no prototypes."""
+    if content.prototypes.empty:
+        return None
+    return Table(
+        name="prototypes",
+        caption="Clusters are not classes: a small one may be a stain artefact. A name leads to its crops.",
+        columns=[
+            Column("Prototype"),
+            Column("Mostly", "the subtype that most of its labelled crops have"),
+            Column("Purity", "share of its labelled crops that have this subtype", numeric=True),
+            Column("Labelled crops", "of the fold's training split", numeric=True),
+            Column("Threshold", "largest distance at which a candidate is selected", numeric=True),
+            Column("Candidates", "regions that are nearest to it", numeric=True),
+            Column("Selected", numeric=True),
+            Column("Share selected", "of its candidates", numeric=True),
+        ],
+        rows=[_prototype(row) for row in content.prototypes.to_dict("records")],
+        rows_shown=None,
+    )
+
+
+def kinds_table(candidates: pd.DataFrame) -> Table | None:
+    """Share selected of each true kind; None where no kind is known."""
+    known = candidates[candidates["kind"] != ""]
+    if known.empty:
+        return None
+    counts = known.groupby("kind")["admitted"].agg(["size", "sum"])
+    return Table(
+        name="kinds",
+        caption="Kept regions by what they truly show, and how many of them were selected.",
+        columns=[
+            Column("True kind"),
+            *(Column(t, numeric=True) for t in ("Candidates", "Selected", "Share")),
+        ],
+        rows=[
+            [Cell(str(kind)), _count(size), _count(chosen), _share(chosen, size)]
+            for kind, size, chosen in counts.itertuples()
+        ],
+    )
+
+
+def _prototype(row: Mapping[Hashable, Any]) -> list[Cell]:
+    return [
+        Cell(f"prototype {row['prototype']}", link=f"prototype-{row['prototype']}"),
+        Cell(str(row["subtype"])),
+        Cell(percent(row["purity"]), _order(row["purity"])),
+        _count(row["size"]),
+        Cell(number(row["threshold"]), _order(row["threshold"])),
+        _count(row["candidates"]),
+        _count(row["admitted"]),
+        _share(row["admitted"], row["candidates"]),
+    ]
+
+
+def _count(value: float) -> Cell:
+    return Cell(f"{int(value):,}", int(value))
+
+
+def _share(part: float, whole: float) -> Cell:
+    return Cell(share(part, whole), part / whole if whole else None)
+
+
+def _order(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)

@@ -1,0 +1,1 @@
+"""How well regions fit the cells that people have marked."""

@@ -177,10 +177,6 @@ def small_selection(cells, fields, runs, *overrides):
         "fields.root": str(fields),
         "fields.truth": "boxes.csv",
         "filter": "paper",
-        "filter.illumination": "none",
-        "filter.ranges.purple": "{hue:[100,160],saturation:[50,255],value:[0,255]}",
-        "filter.limits.min_side_px": "12",
-        "filter.noise": "40",
         "encoder.architecture": "test_resnet",
         "encoder.weights": "none",
         "encoder.image_size": "32",
@@ -192,6 +188,14 @@ def small_selection(cells, fields, runs, *overrides):
         "trainer": "cpu",
     }
     chosen |= dict(override.split("=", 1) for override in overrides)
+    if chosen["filter"] == "paper":  # for the colours and sizes of the tests' discs
+        chosen = {
+            "filter": "paper",
+            "filter.illumination": "none",
+            "filter.ranges.purple": "{hue:[100,160],saturation:[50,255],value:[0,255]}",
+            "filter.limits.min_side_px": "12",
+            "filter.noise": "40",
+        } | chosen
     return [f"{key}={value}" for key, value in chosen.items()]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+from PIL import Image
 
 from mk11.cli.selection import run as selection_run
 from mk11.data.images import content_hash, read_rgb
@@ -145,6 +146,18 @@ def test_a_pool_learns_from_what_was_selected(select_in_process):
     images = pool.gather(job.data, job.fold)
     assert set(images.table["content_hash"]) == set(manifest(job)["content_hash"])
     assert images.transductive is None
+
+
+def test_a_fitted_filter_leaves_what_it_has_learnt(select_in_process, capsys):
+    learnt = ("filter=fitted", "filter.segmentation.cell_side=24", "filter.limits.min_diameter_um=null")
+    _, job = select_in_process("selection=all", *learnt)
+    assert "filter accepts hue" in capsys.readouterr().out
+    assert np.asarray(Image.open(job.folder.path / "accepted_colours.png")).std() > 0
+    rule = job.folder.path / "colour_rule.json"
+    _, again = select_in_process("selection=all", *learnt, f"filter.rule={rule}", "duplicates=21")
+    boxes = ["field", "x0", "y0", "x1", "y1", "reason"]
+    found, expected = (pd.read_parquet(one.folder.path / "regions.parquet")[boxes] for one in (again, job))
+    assert_frame_equal(found, expected)
 
 
 def test_an_encoder_that_saw_held_out_images_is_refused(pretrain_in_process, select_in_process, capsys):

@@ -2,30 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
-
-from mk11.cli.base import BaseJob
-from mk11.cli.lineage import TRANSDUCTIVE
 from mk11.cli.rules import check_given
 from mk11.cli.selection.checks import check_config
-from mk11.data.fields import FieldData, Fields
-from mk11.data.transforms.resize import FixedScale, ShortSide, resize_policy
+from mk11.cli.selection.parts import SelectParts
 from mk11.errors import UserError
-from mk11.evaluation.probe.encoders import Encoder, encoder_of
-from mk11.evaluation.probe.from_timm import encoder_of_timm
 from mk11.files import read_json
 from mk11.runs.identity import VERSION, identity
-from mk11.selection.crops import CropShape
-from mk11.selection.field_regions import Search
-from mk11.selection.gallery import GalleryLimits
-from mk11.selection.regions import RegionFilter
-from mk11.selection.strategies.base import Strategy
 
 # What cannot change which regions are selected, or is in the identity by its content.
 BY_CONTENT = ("fields", "filter", "encoder", "gallery", "identify")
@@ -33,13 +20,8 @@ REGIONS, FEATURES = "regions", "features"  # beside the run folders: shared by f
 
 
 @dataclass
-class SelectJob(BaseJob):
-    """One run of `select.py`; what is costly is made on first use."""
-
-    @property
-    def row(self) -> str:
-        """The choice of the config group `selection`."""
-        return str(self.choices["selection"])
+class SelectJob(SelectParts):
+    """One run of `select.py`."""
 
     def check(self) -> None:
         """Tell every mistake that can be told before images are read.
@@ -52,59 +34,6 @@ class SelectJob(BaseJob):
         self.check_place()
         self.precision, self.shape, self.encoder, self.field_data, self.gallery  # noqa: B018  made here, used later
         self.strategy.check(self.cfg.budget)
-
-    @cached_property
-    def field_data(self) -> FieldData:
-        """Where the fields lie."""
-        return instantiate(self.cfg.fields)
-
-    @cached_property
-    def fields(self) -> Fields:
-        """The fields that can be read, each once."""
-        return self.field_data.fields
-
-    @cached_property
-    def filter(self) -> RegionFilter:
-        """Stage 1, fitted where it learns."""
-        return instantiate(self.cfg.filter)
-
-    @cached_property
-    def shape(self) -> CropShape:
-        """How crops are cut."""
-        return instantiate(self.cfg.crop)
-
-    @cached_property
-    def strategy(self) -> Strategy:
-        """Stage 2."""
-        return instantiate(self.cfg.selection)
-
-    @cached_property
-    def gallery(self) -> GalleryLimits:
-        """How much the page shows."""
-        return instantiate(self.cfg.gallery)
-
-    @cached_property
-    def encoder(self) -> Encoder:
-        """What features are made by; not built."""
-        given = self.config["encoder"]
-        if given["run"] is not None:
-            return encoder_of(Path(str(given["run"])), class_token=given["class_token"])
-        keys = ("architecture", "weights", "image_size", "class_token")
-        return encoder_of_timm(**{key: given[key] for key in keys}, seed=self.cfg.seed, home=None)
-
-    @cached_property
-    def policy(self) -> ShortSide | FixedScale:
-        """How an image of any size becomes the encoder's square."""
-        return resize_policy(
-            name=self.data.resize,
-            image_size=self.encoder.image_size,
-            target_um_per_pixel=self.data.target_um_per_pixel,
-        )
-
-    @cached_property
-    def search(self) -> Search:
-        """What is done to every field."""
-        return Search(filter=self.filter, crop=self.shape, seed=self.cfg.seed)
 
     @cached_property
     def regions_folder(self) -> Path:
@@ -212,8 +141,3 @@ class SelectJob(BaseJob):
     def value(self) -> float:
         """How many regions were selected."""
         return float(read_json(self.folder.metrics)["final"]["selected"])
-
-
-def with_transductive(marks: Mapping[str, object], told: str | None) -> dict[str, object]:
-    """Marks with what no hash can tell of the selected regions' patients."""
-    return {**marks, **({TRANSDUCTIVE: [told]} if told else {})}

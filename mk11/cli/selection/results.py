@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from mk11.cli.selection.job import SelectJob
 from mk11.cli.selection.page import write_page
-from mk11.cli.selection.truth import marked_cells, matched_fields, true_kinds
+from mk11.cli.selection.truth import matched_fields, true_kinds
 from mk11.data.pool import transductive
 from mk11.files import replacing, write_json
 from mk11.selection.field_crops import FieldCrops
@@ -33,9 +33,15 @@ class Chosen(NamedTuple):
     crops: FieldCrops  # of the eligible ones
 
 
-def write_results(job: SelectJob, found: Found, chosen: Chosen) -> None:
-    """Crops and manifest first, the summary last: it is what a finished selection is known by."""
-    truth = marked_cells(job)
+def write_results(job: SelectJob, found: Found, chosen: Chosen, truth: pd.DataFrame | None) -> None:
+    """Crops and manifest first, the summary last: it is what a finished selection is known by.
+
+    Args:
+        job: The selection.
+        found: Regions of all fields.
+        chosen: What was chosen of them.
+        truth: Marked cells of the fields, where they are known.
+    """
     matched, looked = (None, 0) if truth is None else matched_fields(job, found, truth)
     kinds = [""] * len(chosen.kept) if matched is None else true_kinds(matched, count=len(chosen.kept))
     candidates = candidate_table(chosen).assign(kind=kinds)

@@ -3,31 +3,52 @@
 import numpy as np
 import torch
 from filelock import FileLock
+from PIL import Image
 
 from mk11.cli.record import recorded
 from mk11.cli.selection.job import SelectJob
 from mk11.cli.selection.results import Chosen, write_results
 from mk11.cli.selection.summary import print_start, print_summary
+from mk11.cli.selection.truth import marked_cells
 from mk11.data.parallel import cores
 from mk11.data.transforms.resize import require_scale
 from mk11.errors import UserError
+from mk11.files import replacing
 from mk11.loop.precision import autocast_type
 from mk11.selection.classifier import class_probabilities
 from mk11.selection.features import Computing, FeatureStore, crops_of
 from mk11.selection.field_crops import FieldCrops
 from mk11.selection.field_regions import Found, find_regions
+from mk11.selection.filters.describe import in_words, swatches
+from mk11.selection.filters.fitted import FittedFilter
 from mk11.selection.screening import ELIGIBLE, screened
 from mk11.selection.strategies.base import Candidates, Labelled
 from mk11.selection.strategies.uncertainty import Uncertainty
+
+COLUMNS = 64  # colours beside each other in the picture of a fitted rule
 
 
 def run(job: SelectJob) -> None:
     """Select, and write everything into the run folder."""
     with recorded(job):
         print_start(job)
+        keep_rule(job)
+        truth = marked_cells(job)  # before the long way: it may be wrong
         found = regions_of(job)
-        write_results(job, found, choose(job, found))
+        write_results(job, found, choose(job, found), truth)
     print_summary(job)
+
+
+def keep_rule(job: SelectJob) -> None:
+    """Leave what a fitted filter has learnt: a file for `filter.rule`, words, a picture of its colours."""
+    if not isinstance(job.filter, FittedFilter):
+        return
+    rule, threshold = job.filter.rule, job.filter.segmentation.threshold
+    rule.save(job.folder.path / "colour_rule.json")
+    with replacing(job.folder.path / "accepted_colours.png") as temporary:
+        picture = Image.fromarray(swatches(rule, threshold=threshold, columns=COLUMNS))
+        picture.save(temporary, format="PNG")
+    print(f"filter {in_words(rule, threshold=threshold)}", flush=True)
 
 
 def regions_of(job: SelectJob) -> Found:

@@ -86,7 +86,7 @@ class Configuration:
 def settings_of(run: Run) -> dict[str, Any]:
     """What a run shares with the other folds and seeds of its configuration, as dotted keys."""
     shared = {key: value for key, value in relevant(run.config).items() if key not in PER_RUN}
-    weights = run.config["model"]["weights"]
+    weights = run.config.get("model", {}).get("weights")  # a selection has no model
     lineage = run.record.get("lineage") or {}
     # An encoder of an earlier stage differs from fold to fold and is known by how it was made.
     staged = str(weights).startswith("stage:")

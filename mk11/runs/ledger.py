@@ -34,7 +34,7 @@ class Run:
 
     @property
     def stage(self) -> str:
-        """The script that made it: train or pretrain."""
+        """The script that made it: train, pretrain or select."""
         return str(self.record["stage"])
 
     @property
@@ -44,7 +44,7 @@ class Run:
 
     @property
     def model(self) -> str:
-        """The choice of the config group `model`; of a pre-training, of `ssl`."""
+        """The choice of the config group `model`; of the other stages, of `ssl` or `selection`."""
         return str(self.record["model"])
 
     @property

@@ -8,7 +8,8 @@ FINAL = "final"  # the fold that tests on the images locked away from all number
 SPLIT_KEYS = ("images", "absent", "per_class")  # of a split, beside its metrics
 CLASS_MEASURES = ("precision", "recall", "f1", "pr_auc")  # of each class, with its support
 
-CONFIG = (("data", "resize"), ("model", "weights"))  # keys of groups that every config has
+CONFIG = {"data": "resize", "model": "weights"}  # a key of each group that every config has
+WITHOUT_MODEL = "select"  # the stage that trains nothing
 
 Holds = Callable[[Any], bool]
 
@@ -39,14 +40,15 @@ def metrics_faults(metrics: object, classes: Sequence[str]) -> list[str]:
 
 
 def other_metrics_faults(metrics: object, _: Sequence[str]) -> list[str]:
-    """The same for runs that end in an encoder: they have final measures and no predictions."""
+    """The same for runs that end in an encoder or a selection: final measures and no predictions."""
     final = metrics.get("final") if isinstance(metrics, dict) else None
     return [] if isinstance(final, dict) and all(map(_is_number, final.values())) else ["final"]
 
 
 def config_faults(config: Mapping[str, Any]) -> list[str]:
     """Keys of config.yaml that are lacking or not as readers need them, dotted."""
-    told = [key for key in ("data", "model") if not isinstance(config.get(key), dict)]
+    needed = [group for group in CONFIG if group != "model" or config.get("stage") != WITHOUT_MODEL]
+    told = [key for key in needed if not isinstance(config.get(key), dict)]
     told += [
         key
         for key in ("analysis", "mix")
@@ -54,7 +56,7 @@ def config_faults(config: Mapping[str, Any]) -> list[str]:
     ]
     if told:
         return told
-    lacking = [f"{group}.{key}" for group, key in CONFIG if key not in config[group]]
+    lacking = [f"{group}.{CONFIG[group]}" for group in needed if CONFIG[group] not in config[group]]
     folds = config["data"].get("folds")
     return lacking + ([] if folds is None or isinstance(folds, dict) else ["data.folds"])
 

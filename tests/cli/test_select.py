@@ -1,5 +1,7 @@
 """`select.py` from end to end, in this process, on a few small fields."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,8 @@ from mk11.cli.selection import run as selection_run
 from mk11.data.images import content_hash, read_rgb
 from mk11.data.pool import Pool
 from mk11.files import read_json
+from mk11.runs.configurations import group_runs
+from mk11.runs.ledger import find_runs
 from mk11.selection import field_regions
 from mk11.selection.features import FeatureStore
 
@@ -54,6 +58,18 @@ def test_the_folder_tells_of_every_field_and_region(select_in_process):
     }
     assert summary["reasons"]["filter"] == {"small": len(regions) - kept}
     assert (job.folder.path / "gallery.html").stat().st_size > 10_000
+
+
+def test_the_ledger_knows_selections(select_in_process):
+    _, job = select_in_process("selection=all")
+    select_in_process("selection=random", "budget=3")
+    runs, problems = find_runs([Path(job.cfg.runs)])
+    assert problems == []
+    assert [(run.stage, run.model, run.status) for run in runs] == [
+        ("select", "all", "finished"),
+        ("select", "random", "finished"),
+    ]
+    assert len(group_runs(runs)) == 2
 
 
 def test_no_region_of_a_held_out_patient_is_selected(select_in_process):

@@ -19,6 +19,7 @@ from mk11.errors import UserError
 from mk11.files import writable_folder
 from mk11.loop.precision import resolve_precision
 from mk11.runs.folder import RunFolder
+from mk11.runs.identity import VERSION
 
 Kind = TypeVar("Kind", bound="BaseJob")
 
@@ -105,6 +106,37 @@ class BaseJob(ABC):
     def check_place(self) -> None:
         """UserError where run folders cannot be written."""
         writable_folder("runs", Path(self.cfg.runs).absolute())
+
+    def common_record(self) -> dict[str, Any]:
+        """What `run.json` says of every run, whatever its stage."""
+        cfg, fold = self.cfg, self.fold
+        return {
+            "stage": cfg.stage,
+            "experiment": cfg.name,
+            "model": self.row,
+            "fold": cfg.fold,
+            "seed": cfg.seed,
+            "identity": self.identity,
+            "identity_version": VERSION,
+            "data": {
+                "name": self.data.name,
+                "fingerprint": fold.fingerprint,
+                "set": fold.set_fingerprint,
+                "folds": list(fold.folds),
+                "holdout": fold.holdout,
+                "classes": list(fold.classes),
+                "images": fold.table["split"].value_counts().to_dict(),
+                "marks": self.marks,
+            },
+            "precision": self.precision,
+            "overrides": self.overrides,
+            "choices": self.choices,
+        }
+
+    @property
+    @abstractmethod
+    def marks(self) -> dict[str, object]:
+        """What every later table must show of the run's data and weights."""
 
     @property
     @abstractmethod

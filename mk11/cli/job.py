@@ -17,7 +17,7 @@ from mk11.cli.stages.pretraining import STAGED
 from mk11.errors import UserError
 from mk11.files import read_json
 from mk11.models.weights import locate_weights
-from mk11.runs.identity import VERSION, identity
+from mk11.runs.identity import identity
 from mk11.training.task import SubtypeClassifier
 
 
@@ -109,34 +109,16 @@ class Job(TrainParts):
 
     def record(self) -> dict[str, Any]:
         """What `run.json` says from the start."""
-        cfg, fold, report = self.cfg, self.fold, weights_report(self.network)
+        cfg, common, report = self.cfg, self.common_record(), weights_report(self.network)
+        counts = dict(zip(self.fold.classes, self.train_counts.tolist(), strict=True))
         return {
-            "stage": cfg.stage,
-            "experiment": cfg.name,
-            "model": self.choices["model"],
-            "fold": cfg.fold,
-            "seed": cfg.seed,
-            "identity": self.identity,
-            "identity_version": VERSION,
-            "data": {
-                "name": self.data.name,
-                "fingerprint": fold.fingerprint,
-                "set": fold.set_fingerprint,
-                "folds": list(fold.folds),
-                "holdout": fold.holdout,
-                "classes": list(fold.classes),
-                "images": fold.table["split"].value_counts().to_dict(),
-                "train_counts": dict(zip(fold.classes, self.train_counts.tolist(), strict=True)),
-                "marks": self.marks,
-            },
+            **common,
+            "data": {**common["data"], "train_counts": counts},
             "lineage": {
                 "weights": cfg.model.weights,
                 "weights_hash": self.weights_hash,
                 "report": asdict(report) if report else None,
                 "stage": self.pretraining and str(self.pretraining.folder.path),
             },
-            "precision": self.precision,
             "tuned": cfg.analysis.tuned,  # the search that chose this configuration
-            "overrides": self.overrides,
-            "choices": self.choices,
         }

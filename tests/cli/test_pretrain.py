@@ -2,60 +2,22 @@
 
 import shlex
 import shutil
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from conftest import composed
-from PIL import Image
+from interrupted import TIMES, same_weights, weights
 
 from mk11.cli.lineage import inherited_marks
 from mk11.cli.pretrain.job import PretrainJob
 from mk11.cli.pretrain.summary import next_command
 from mk11.files import read_json
-from mk11.models.checkpoints import read_provenance
 from mk11.models.encoder_file import read_about
-from mk11.ssl.callbacks import LastAndGood
 
 SMALL = ("model=mae_tiny", "model.options.depth=1", "epochs=1")  # a training from the encoder
 METHODS = ("mae", "convmae", "mocov3", "mixmim")
-TIMES = ["data_wait", "images_per_second", "seconds", "peak_memory_gib"]
-
-
-class Stopped(Exception):  # noqa: N818
-    """Stands for whatever ends a run in the middle."""
-
-
-@contextmanager
-def stopped_after(epochs):
-    """Runs within end right after the checkpoint of that epoch."""
-    save = LastAndGood.on_train_epoch_end
-
-    def save_then_stop(callback, trainer, module):
-        save(callback, trainer, module)
-        if trainer.current_epoch + 1 == epochs:
-            raise Stopped
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LastAndGood, "on_train_epoch_end", save_then_stop)
-        yield
-
-
-def weights(path):
-    return torch.load(path, weights_only=True)["state_dict"]
-
-
-def same_weights(one, two):
-    expected, found = weights(one.folder.last), weights(two.folder.last)
-    assert expected.keys() == found.keys()
-    return all(torch.equal(expected[key], found[key]) for key in expected)
-
-
-def history(job):
-    return pd.read_csv(job.folder.history).drop(columns=TIMES)
 
 
 def test_a_run_leaves_an_encoder_and_how_it_fared(pretrain_in_process, capsys):
@@ -123,60 +85,6 @@ def test_training_starts_from_the_encoder(pretrain_in_process, train_in_process,
     assert "must not have seen the fold's validation or test images" in capsys.readouterr().err
 
 
-def test_the_same_command_again_trains_nothing(pretrain_in_process, capsys):
-    value, job = pretrain_in_process("epochs=1")
-    before = {path: path.stat().st_mtime_ns for path in job.folder.path.rglob("*") if path.suffix}
-    capsys.readouterr()
-    again, _ = pretrain_in_process("epochs=1")
-    assert "finished already" in capsys.readouterr().out
-    assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert again == value
-
-
-def test_a_finished_run_without_checks_answers_for_no_checks(pretrain_in_process, capsys):
-    _, job = pretrain_in_process("epochs=1", "health.every=0", "monitor=loss")
-    with pytest.raises(SystemExit) as ended:
-        pretrain_in_process("epochs=1")
-    assert ended.value.code == 2
-    said = capsys.readouterr()
-    assert "monitor must be what the finished run" in said.err
-    assert "has measured (loss), but is probe_f1_macro; rerun=true does it again" in said.err
-    assert "its health checks were others: every was 0, not 1" in said.out
-    value, _ = pretrain_in_process("epochs=1", "rerun=true")
-    assert value == read_json(job.folder.metrics)["final"]["probe_f1_macro"]
-
-
-def test_rerun_gives_equal_numbers_and_keeps_the_old(pretrain_in_process):
-    _, job = pretrain_in_process("epochs=1")
-    first = read_json(job.folder.metrics)
-    pretrain_in_process("epochs=1", "rerun=true")
-    second = read_json(job.folder.metrics)
-    assert second["final"] == first["final"]
-    (kept,) = (job.folder.path / "previous").iterdir()
-    assert read_json(kept / "metrics.json") == first
-
-
-@pytest.mark.parametrize("ssl", METHODS)
-def test_each_method_resumes_to_the_weights_of_an_uninterrupted_run(ssl, pretrain_in_process):
-    chosen = (f"ssl={ssl}", "epochs=3", "accumulate=2", "workers=1" if ssl == "mae" else "workers=0")
-    _, whole = pretrain_in_process(*chosen, "name=whole")
-    with stopped_after(2), pytest.raises(Stopped):
-        pretrain_in_process(*chosen, "name=broken")
-    _, resumed = pretrain_in_process(*chosen, "name=broken")
-    assert len(read_json(resumed.folder.record)["starts"]) == 2
-    assert same_weights(whole, resumed)
-    pd.testing.assert_frame_equal(history(whole), history(resumed), check_exact=True)
-    assert read_json(whole.folder.metrics)["final"] == read_json(resumed.folder.metrics)["final"]
-
-
-def test_looking_at_the_encoder_does_not_change_it(pretrain_in_process):
-    _, watched = pretrain_in_process("health.every=1", "ssl=mocov3", "name=watched")
-    _, alone = pretrain_in_process("health.every=0", "monitor=loss", "ssl=mocov3", "name=alone")
-    assert same_weights(watched, alone)
-    assert watched.identity == alone.identity
-    assert not any(key.startswith(("val/", "health/")) for key in pd.read_csv(alone.folder.history))
-
-
 def test_one_device_looks_with_its_own_share_of_the_batch(pretrain_job):
     loaders = pretrain_job("accumulate=4").watch.check.loaders
     assert loaders.loader("val").batch_size == 4
@@ -215,50 +123,6 @@ def test_checks_leave_other_epochs_empty(pretrain_in_process):
     assert told.tolist() == [False, False, True, True]
     figures = sorted(path.name for path in job.folder.figures.glob("*.png"))
     assert figures == ["pictures_epoch0003.png", "pictures_epoch0004.png"]
-
-
-def test_the_test_split_is_never_asked_for(pretrain_in_process, monkeypatch):
-    from mk11.data.loader import CellLoaders
-
-    asked, loader = set(), CellLoaders.loader
-
-    def noted(loaders, split):
-        asked.add(split)
-        return loader(loaders, split)
-
-    monkeypatch.setattr(CellLoaders, "loader", noted)
-    pretrain_in_process("epochs=1")
-    assert asked == {"train", "val"}
-
-
-def test_a_sneaked_in_test_image_is_not_learnt_from(pretrain_in_process, pretrain_job, tmp_path, capsys):
-    table = pretrain_job().fold.table
-    crops = tmp_path / "crops"
-    crops.mkdir()
-    for split in ("train", "val", "test"):
-        for number, path in enumerate(table.loc[table["split"] == split, "path"]):
-            shutil.copy(path, crops / f"{split}{number}.png")
-    _, job = pretrain_in_process("pool=folder", f"pool.folders=[{crops}]", "epochs=1")
-    held_out = set(table.loc[table["split"] != "train", "content_hash"])
-    assert held_out
-    assert not held_out & set(read_about(job.folder.encoder)["trained_on"])
-    counts = read_json(job.folder.record)["pool"]["counts"]
-    assert counts["held_out"] == len(table[table["split"] != "train"])
-    assert f"{counts['held_out']} held out for validation or test, left out" in capsys.readouterr().out
-
-
-def test_images_of_unknown_patients_leave_a_mark_on_all_that_follows(
-    pretrain_in_process, train_in_process, tmp_path, capsys
-):
-    (tmp_path / "crops").mkdir()
-    Image.fromarray(np.full((32, 32, 3), 77, np.uint8)).save(tmp_path / "crops" / "a.png")
-    _, job = pretrain_in_process("pool=mixed", f"pool.folders=[{tmp_path / 'crops'}]", "epochs=1")
-    (told,) = read_json(job.folder.record)["data"]["marks"]["transductive"]
-    assert told.startswith("unknown: 1 of 1 images without labels may be of held-out patients")
-    _, trained = train_in_process(*SMALL, f"model.weights={job.folder.encoder}")
-    assert read_json(trained.folder.record)["data"]["marks"]["transductive"] == [told]
-    assert "transductive: unknown: 1 of 1" in capsys.readouterr().err
-    assert read_provenance(trained.folder.best)["marks"] == {"transductive": [told]}
 
 
 def test_activation_checkpointing_changes_no_weight(pretrain_in_process):
@@ -346,29 +210,3 @@ def test_a_mistake_is_told_in_one_sentence(override, told, pretrain_in_process, 
     message = capsys.readouterr().err
     assert message.startswith("error: ")
     assert told in message
-
-
-def test_the_pool_is_part_of_what_names_a_run(pretrain_job, tmp_path, cells):
-    crops = tmp_path / "crops"
-    shutil.copytree(Path(cells) / "blast", crops)
-    base = pretrain_job()
-    assert pretrain_job("pool=mixed").identity == base.identity
-    assert pretrain_job("pool=folder", f"pool.folders=[{crops}]").identity != base.identity
-    assert pretrain_job("ssl.mask_ratio=0.5").identity != base.identity
-    for irrelevant in (
-        "health.every=7",
-        "monitor=loss",
-        "workers=2",
-        "optim.trust=0.5",
-        "model.drop_path=0.3",
-    ):
-        assert pretrain_job(irrelevant).identity == base.identity
-
-
-def test_the_final_fold_has_an_encoder_that_has_not_seen_the_holdout(pretrain_in_process):
-    keys = ("fold=final", "data.holdout.fraction=0.3", "epochs=1", "health.every=0", "monitor=loss")
-    _, job = pretrain_in_process(*keys)
-    assert job.folder.path.name.startswith("foldfinal-seed0-")
-    locked = job.fold.table.loc[job.fold.table["split"] == "test", "content_hash"]
-    assert len(locked)
-    assert not set(locked) & set(read_about(job.folder.encoder)["trained_on"])

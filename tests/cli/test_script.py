@@ -24,7 +24,7 @@ def fast(monkeypatch):
 class Job(BaseJob):
     """As much of a job as is looked at."""
 
-    row = identity = check = record = None
+    row = identity = marks = check = record = None
 
     def __init__(self, path, rerun=False, lines=()):
         super().__init__(OmegaConf.create({"threads": None, "rerun": rerun}), {}, [])

@@ -1,13 +1,13 @@
 """`train.py` from end to end, in this process, on a few dozen images."""
 
 import json
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from interrupted import Stopped, stopped_after, weights
 from PIL import Image
 
 from mk11.evaluation.predictions import read_predictions
@@ -16,29 +16,6 @@ from mk11.metrics.final import OVERALL, classification_metrics
 from mk11.training.callbacks import BestAndLast
 
 FAMILIES = ("convnext_test", "vit_test", "vgg_test", "efficientnet_test", "resnet_test")
-
-
-class Stopped(Exception):  # noqa: N818
-    """Stands for whatever ends a run in the middle."""
-
-
-@contextmanager
-def stopped_after(epochs):
-    """Runs within end right after the checkpoint of that epoch."""
-    save = BestAndLast.on_train_epoch_end
-
-    def save_then_stop(callback, trainer, module):
-        save(callback, trainer, module)
-        if trainer.current_epoch + 1 == epochs:
-            raise Stopped
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BestAndLast, "on_train_epoch_end", save_then_stop)
-        yield
-
-
-def weights(path):
-    return torch.load(path, weights_only=True)["state_dict"]
 
 
 def test_a_run_leaves_everything_from_which_it_can_be_recomputed(train_in_process):
@@ -127,7 +104,7 @@ def test_each_family_resumes_to_the_weights_of_an_uninterrupted_run(family, trai
         "workers=1",
     )
     _, whole = train_in_process(*chosen)
-    with stopped_after(2), pytest.raises(Stopped):
+    with stopped_after(2, callback=BestAndLast), pytest.raises(Stopped):
         train_in_process(*chosen, "name=broken")
     _, resumed = train_in_process(*chosen, "name=broken")
     assert len(read_json(resumed.folder.record)["starts"]) == 2
@@ -147,7 +124,7 @@ def test_a_run_with_averaged_weights_and_mixing_resumes_exactly(train_in_process
         "model.drop_path=0.2",
     )
     _, whole = train_in_process(*chosen, "name=whole")
-    with stopped_after(1), pytest.raises(Stopped):
+    with stopped_after(1, callback=BestAndLast), pytest.raises(Stopped):
         train_in_process(*chosen, "name=broken")
     _, resumed = train_in_process(*chosen, "name=broken")
     expected, found = weights(whole.folder.last), weights(resumed.folder.last)
@@ -155,7 +132,7 @@ def test_a_run_with_averaged_weights_and_mixing_resumes_exactly(train_in_process
 
 
 def test_rerun_does_an_interrupted_run_afresh(train_in_process):
-    with stopped_after(1), pytest.raises(Stopped):
+    with stopped_after(1, callback=BestAndLast), pytest.raises(Stopped):
         train_in_process()
     _, job = train_in_process("rerun=true")
     record = read_json(job.folder.record)

@@ -19,7 +19,6 @@ from mk11.cli.pretrain.parts import PretrainParts
 from mk11.models.encoder_file import file_hash
 from mk11.models.weights import weights_hash
 from mk11.runs.folder import RunFolder
-from mk11.runs.identity import VERSION
 
 
 @dataclass
@@ -89,35 +88,16 @@ class PretrainTold(PretrainParts, ABC):
 
     def record(self) -> dict[str, Any]:
         """What `run.json` says from the start."""
-        cfg, fold, report = self.cfg, self.fold, weights_report(self.method.encoder)
+        cfg, report = self.cfg, weights_report(self.method.encoder)
         return {
-            "stage": cfg.stage,
-            "experiment": cfg.name,
-            "model": self.row,
-            "fold": cfg.fold,
-            "seed": cfg.seed,
-            "identity": self.identity,
-            "identity_version": VERSION,
-            "data": {
-                "name": self.data.name,
-                "fingerprint": fold.fingerprint,
-                "set": fold.set_fingerprint,
-                "folds": list(fold.folds),
-                "holdout": fold.holdout,
-                "classes": list(fold.classes),
-                "images": fold.table["split"].value_counts().to_dict(),
-                "marks": self.marks,
-            },
+            **self.common_record(),
             "pool": self._pool_told(),
             "lineage": {
                 "weights": cfg.model.weights,
                 "weights_hash": weights_hash(cfg.model.weights, architecture=cfg.model.architecture),
                 "report": asdict(report) if report else None,
             },
-            "precision": self.precision,
             "tuned": cfg.analysis.tuned,  # the search that chose this configuration
-            "overrides": self.overrides,
-            "choices": self.choices,
         }
 
     def _pool_told(self) -> dict[str, Any]:

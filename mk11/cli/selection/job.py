@@ -12,7 +12,7 @@ from mk11.cli.selection.checks import check_config
 from mk11.cli.selection.parts import SelectParts
 from mk11.errors import UserError
 from mk11.files import read_json
-from mk11.runs.identity import VERSION, identity
+from mk11.runs.identity import identity
 
 # What cannot change which regions are selected, or is in the identity by its content.
 BY_CONTENT = ("fields", "filter", "encoder", "gallery", "identify")
@@ -104,25 +104,9 @@ class SelectJob(SelectParts):
 
     def record(self) -> dict[str, Any]:
         """What `run.json` says from the start."""
-        cfg, fold, fields = self.cfg, self.fold, self.fields
+        fields = self.fields
         return {
-            "stage": cfg.stage,
-            "experiment": cfg.name,
-            "model": self.row,
-            "fold": cfg.fold,
-            "seed": cfg.seed,
-            "identity": self.identity,
-            "identity_version": VERSION,
-            "data": {
-                "name": self.data.name,
-                "fingerprint": fold.fingerprint,
-                "set": fold.set_fingerprint,
-                "folds": list(fold.folds),
-                "holdout": fold.holdout,
-                "classes": list(fold.classes),
-                "images": fold.table["split"].value_counts().to_dict(),
-                "marks": self.marks,
-            },
+            **self.common_record(),
             "fields": {
                 "name": self.field_data.name,
                 "root": str(self.field_data.root),
@@ -133,9 +117,6 @@ class SelectJob(SelectParts):
             },
             "found_by": self._found_by,
             "encoder": {"name": self.encoder.name, "hash": self.encoder.hash, **self.encoder.about},
-            "precision": self.precision,
-            "overrides": self.overrides,
-            "choices": self.choices,
         }
 
     def value(self) -> float:

@@ -1,23 +1,15 @@
 """A selection small enough to draw in milliseconds, and the page in a real browser."""
 
-import os
-import shutil
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from page_browser import console
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
+from page_browser import console, started
 
 from mk11.runs.pseudonyms import VARIABLE
 from mk11.selection.gallery import GalleryContent, GalleryLimits, write_gallery
 
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-)  # fmt: skip
 PURPLE, PALE = (96, 40, 140), (238, 226, 236)
 WIDTH, HEIGHT = 160, 120
 LIMITS = GalleryLimits(
@@ -139,17 +131,7 @@ def written(tmp_path):
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """One browser for all tests, on a desktop's window."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        assert not os.environ.get("CI"), "chromium and chromedriver must be installed where CI is set"
-        pytest.skip("chromium and chromedriver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driven = webdriver.Chrome(service=Service(driver), options=options)
-    driven.set_page_load_timeout(120)
+    driven = started(tmp_path_factory.mktemp("profile"))
     yield driven
     driven.quit()
 

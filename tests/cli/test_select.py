@@ -258,7 +258,7 @@ def test_the_score_can_be_demanded_and_switched_off(select_in_process, capsys):
 
 def test_what_changes_the_selection_changes_its_identity(select_job):
     first = select_job()
-    for other in ("seed=1", "budget=5", "crop.margin=0.3", "filter.bits=4", "duplicates=0", "fold=1"):
+    for other in ("seed=1", "budget=5", "crop.margin=0.2", "filter.bits=4", "duplicates=0", "fold=1"):
         assert select_job(other).identity != first.identity, other
     for same in ("workers=2", "gallery.fields=3", "identify=true", "name=other", "encoder.batch_size=8"):
         assert select_job(same).identity == first.identity, same

@@ -95,6 +95,7 @@ def targets(node):
 
 GIVEN_BY_THE_SCRIPT = {
     "mk11.models.classifier.create_classifier": {"num_classes"},
+    "mk11.selection.filters.fit.fitted_filter": {"held_out"},
     "mk11.training.loggers.tensorboard": {"folder", "config", "record"},
     "mk11.training.loggers.wandb_run": {"folder", "config", "record"},
 }

@@ -10,9 +10,10 @@ from omegaconf import OmegaConf
 from mk11.cli import checks
 from mk11.cli.keys import WHOLE, check_keys
 from mk11.cli.pretrain import checks as pretrain_checks
+from mk11.cli.selection import checks as select_checks
 from mk11.errors import UserError
 
-KNOWN = {"train": checks.KEYS, "pretrain": pretrain_checks.KEYS}
+KNOWN = {"train": checks.KEYS, "pretrain": pretrain_checks.KEYS, "select": select_checks.KEYS}
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +36,14 @@ def changed(config, dotted, value):
     return config
 
 
-@pytest.mark.parametrize("script", KNOWN)
+OF_ALL = ["foo", "trainer.foo", "seeds"]
+OF_TRAINING = ["optim.foo", "select.foo", "model.foo", "optim.baselr"]
+
+
 @pytest.mark.parametrize(
-    "key", ["foo", "optim.foo", "trainer.foo", "select.foo", "model.foo", "seeds", "optim.baselr"]
+    ("script", "key"),
+    [(script, key) for script in KNOWN for key in OF_ALL]
+    + [(script, key) for script in ("train", "pretrain") for key in OF_TRAINING],
 )
 def test_a_key_that_nothing_reads_is_refused(configs, script, key):
     with pytest.raises(UserError) as error:
@@ -47,7 +53,13 @@ def test_a_key_that_nothing_reads_is_refused(configs, script, key):
 
 @pytest.mark.parametrize(
     ("script", "key"),
-    [("train", "loss.foo"), ("train", "mix.foo"), ("train", "pretrain.foo"), ("pretrain", "health.evry")],
+    [
+        ("train", "loss.foo"),
+        ("train", "mix.foo"),
+        ("train", "pretrain.foo"),
+        ("pretrain", "health.evry"),
+        ("select", "encoder.foo"),
+    ],
 )
 def test_keys_of_one_script_are_known_too(configs, script, key):
     with pytest.raises(UserError, match=f"^{key} must be a key of this command"):

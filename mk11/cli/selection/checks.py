@@ -3,11 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mk11.cli.keys import OF_A_TRAINER, WHOLE, Keys, check_keys, keys
 from mk11.cli.rules import COUNT, NATURAL, POSITIVE, Rule, check_choices, check_fold, check_numbers
 from mk11.data.near_duplicates import BITS
 from mk11.errors import UserError
 from mk11.runs.identity import flatten
 
+KEYS: Mapping[str, Keys] = {  # constructors know the keys of the other groups
+    WHOLE: keys(
+        "budget", "crop", "crops", "data", "dry", "duplicates", "encoder", "fields", "filter", "fold",
+        "gallery", "identify", "jobs", "jobs_per_gpu", "jobs_timeout", "logger", "name", "rerun", "runs",
+        "score", "seed", "selection", "stage", "threads", "trainer", "workers",
+    ),
+    "encoder": keys("architecture", "batch_size", "class_token", "image_size", "run", "weights"),
+    "trainer": keys(*OF_A_TRAINER),
+}  # fmt: skip
 NUMBERS: Mapping[str, Rule] = {
     "budget": COUNT,
     "duplicates": (int, f"a whole number from 0 to {BITS}", lambda value: 0 <= value <= BITS),
@@ -34,6 +44,7 @@ CHOICES: Mapping[str, tuple[object, ...]] = {
 
 def check_config(config: Mapping[str, Any]) -> None:
     """UserError for the first key whose value breaks its rule; `config` is resolved, in plain containers."""
+    check_keys(config, KEYS)
     values = dict(flatten(config))
     check_numbers(values, NUMBERS, NULLABLE)
     check_fold(values["fold"])

@@ -15,6 +15,7 @@ from mk11.runs.marks import data_marks
 from mk11.selection.field_crops import FieldCrops
 from mk11.selection.field_regions import Found
 from mk11.selection.gallery import GalleryContent, write_gallery
+from mk11.selection.scoring.scores import Matched
 
 
 def write_page(
@@ -23,6 +24,7 @@ def write_page(
     candidates: pd.DataFrame,
     features: Float[np.ndarray, "eligible dim"],
     summary: Mapping[str, Any],
+    matched: Matched | None,
 ) -> None:
     """Write ``gallery.html`` into the run folder.
 
@@ -32,6 +34,7 @@ def write_page(
         candidates: As `results.candidate_table` makes it.
         features: Of the candidates with a prototype, in their order.
         summary: What ``summary.json`` holds.
+        matched: Kept regions beside marked cells; None where none are known.
     """
     told = summary["transductive"]
     marks = [*data_marks(job.marks), *([f"transductive: {told}"] if told else [])]
@@ -45,6 +48,7 @@ def write_page(
         regions=found.regions,
         candidates=candidates,
         prototypes=pd.DataFrame(summary["purity"]["prototypes"]),
+        truth=None if matched is None else by_id(matched, job.fields.table["id"]),
         positions=positions(candidates, features, seed=job.cfg.seed),
         crop=FieldCrops(candidates, job.fields.table, job.shape).one,
         field=lambda name: read_rgb(Path(paths[name])),
@@ -63,6 +67,12 @@ def positions(
     places = np.full((len(candidates), 2), np.nan)
     places[candidates["prototype"] >= 0] = PCA(2, random_state=seed).fit_transform(features)
     return places
+
+
+def by_id(matched: Matched, ids: pd.Series) -> Matched:
+    """The same, with the ids of fields for the bare names that marks know them by."""
+    known = {Path(name).stem: name for name in ids}
+    return Matched(*(table.assign(field=table["field"].map(known)) for table in matched))
 
 
 def _facts(job: SelectJob) -> list[tuple[str, str]]:

@@ -40,9 +40,15 @@ class SelectParts(BaseJob, ABC):
 
     @cached_property
     def filter(self) -> RegionFilter:
-        """Stage 1, fitted where it learns."""
-        self.fields  # noqa: B018  drawn ones must be there: what it learns from lies beside them
-        return instantiate(self.cfg.filter)
+        """Stage 1, fitted where it learns: from nothing of the fold's validation and test patients."""
+        learns = {"held_out": sorted(self._held_out_pictures)} if "examples" in self.cfg.filter else {}
+        return instantiate(self.cfg.filter, **learns)
+
+    @property
+    def _held_out_pictures(self) -> frozenset[str]:
+        """Content hashes of the held-out images, and of the fields of held-out patients."""
+        fields, held_out = self.fields.table, self.data.held_out(self.cfg.fold)
+        return held_out.hashes | frozenset(fields.loc[fields["group"].isin(held_out.groups), "content_hash"])
 
     @cached_property
     def shape(self) -> CropShape:

@@ -63,7 +63,7 @@ def write_results(job: SelectJob, found: Found, chosen: Chosen, truth: pd.DataFr
         "score": None if matched is None else scores(matched, fields=looked),
         "transductive": told,
     }
-    write_page(job, found, candidates, chosen.features, summary)
+    write_page(job, found, candidates, chosen.features, summary, matched)
     write_json(job.folder.path / "summary.json", summary)
     write_json(job.folder.metrics, {"final": {name: float(count) for name, count in counts.items()}})
 

@@ -101,6 +101,6 @@ def _store(job: SelectJob) -> FeatureStore:
         device=torch.device("cuda" if on_gpu else "cpu"),
         autocast=autocast_type(job.precision),
         batch_size=job.cfg.encoder.batch_size,
-        threads=cores(),
+        threads=job.cfg.threads or cores(),
     )
     return FeatureStore(job.features_folder, job.encoder, resize=job.policy, computing=computing)

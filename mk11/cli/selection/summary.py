@@ -4,8 +4,6 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-
 from mk11.cli.matrix.supervise import is_supervised
 from mk11.cli.selection.job import SelectJob
 from mk11.cli.selection.results import told_steps
@@ -13,7 +11,7 @@ from mk11.cli.stages.words import next_words, quoted
 from mk11.files import read_json
 from mk11.runs.environment import device_name
 from mk11.selection.purity_table import print_purity
-from mk11.terminal import plain
+from mk11.terminal import console_of, plain
 
 
 def print_start(job: SelectJob) -> None:
@@ -55,7 +53,7 @@ def print_summary(job: SelectJob) -> None:
     if is_supervised():
         print(job.manifest)
         return
-    console = Console()
+    console = console_of()
     print_purity(console, summary["purity"])
     if summary["transductive"]:
         console.print(

@@ -15,7 +15,7 @@ def marked_cells(job: SelectJob) -> pd.DataFrame | None:
     """Cells marked in the fields; None where none are known or asked for.
 
     Raises:
-        UserError: `score=true` and none are known, or none of them is in these fields.
+        UserError: `score=true` and none are known, none of them is in these fields, or fields share a name.
     """
     path, asked = job.field_data.truth, job.cfg.score
     if asked is False or (path is None and asked == "auto"):
@@ -25,6 +25,9 @@ def marked_cells(job: SelectJob) -> pd.DataFrame | None:
     truth = read_truth(path, images=job.field_data.root, kinds=None)
     if not truth["field"].isin(_stems(job.fields.table["id"])).any():
         raise UserError(f"fields.truth must mark cells of the fields, but {path} names none of these")
+    names = pd.Series(_stems(job.fields.table["id"]))
+    if twice := sorted(set(names[names.duplicated()]) & set(truth["field"])):
+        raise UserError(f"fields.truth must tell fields apart by name, but several are called {twice[0]}")
     return truth
 
 

@@ -5,6 +5,7 @@ describes. Its run folder follows from that, so that every fold finds its own se
 """
 
 from mk11.cli.base import BaseJob
+from mk11.cli.keys import OF_A_TRAINER
 from mk11.cli.selection.job import SelectJob
 from mk11.cli.stages.words import quoted, stage_config
 
@@ -24,7 +25,7 @@ def selection_of(job: BaseJob) -> SelectJob:
         first=first,
         groups=GROUPS,
         keys=KEYS,
-        parts={"data": None, "trainer": None},
+        parts={"data": None, "trainer": OF_A_TRAINER},
         own=[str(override) for override in given["overrides"]],
     )
     return SelectJob(cfg=cfg, choices=choices, overrides=overrides)

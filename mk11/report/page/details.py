@@ -1,9 +1,9 @@
 """All that is known of one run: behind its line in the table."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from mk11.report.lineage import told_steps
 from mk11.report.names import Names
 from mk11.report.page.environment import Environment, environment, environments
 from mk11.report.page.runs import STATUS, RunGroup, moment, run_anchor
@@ -40,7 +40,7 @@ def _details(run: Run, known: Sequence[Environment], names: Names) -> RunDetails
         *_course(run),
         ("Environment", str(known.index(environment(run)) + 1)),
         *_data(run, names),
-        *(("Lineage", told) for told in _lineage(run.record, names)),
+        *(("Lineage", told) for told in _lineage(run, names)),
     ]
     return RunDetails(
         anchor=run_anchor(run),
@@ -79,11 +79,13 @@ def _data(run: Run, names: Names) -> Iterator[tuple[str, str]]:
         yield "Marked images", str(marks)
 
 
-def _lineage(record: Mapping[str, Any], names: Names) -> Iterator[str]:
-    """Where the starting weights come from; the report on single tensors stays in run.json."""
-    for key, value in (record.get("lineage") or {}).items():
+def _lineage(run: Run, names: Names) -> Iterator[str]:
+    """From the starting weights back to the fields; the report on single tensors stays in run.json."""
+    for key, value in (run.record.get("lineage") or {}).items():
         if value and key != "report":
             yield f"{key.replace('_', ' ')}: {names.value(str(value))}"
+    for what, told in told_steps(run, names):
+        yield f"{what}: {told}"
 
 
 def _error(run: Run, names: Names) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mk11.report.findings import MEASURES, Findings
+from mk11.report.lineage import told_steps
 from mk11.report.names import Names
 from mk11.runs.configurations import settings_of
 from mk11.runs.labels import differing
@@ -33,6 +34,7 @@ def run_records(findings: Findings, names: Names) -> Iterator[dict[str, Any]]:
             **_recorded(run, names),
             **{f"config {name}": _text(told.get(name), names) for name in keys},
             **(_measured(run.metrics) if run.metrics is not None else {}),
+            **_lineage(run, names),
             "folder": names.path(run.folder.path),
         }
 
@@ -47,6 +49,14 @@ def _recorded(run: Run, names: Names) -> dict[str, Any]:
         "marks": names.sentence("; ".join(data_marks(data.get("marks") or {}))),
         "overrides": " ".join(names.override(str(told)) for told in run.record.get("overrides") or ()),
     }
+
+
+def _lineage(run: Run, names: Names) -> dict[str, str]:
+    """The steps from the fields to the run, those of a kind in one field."""
+    steps: dict[str, list[str]] = {}
+    for what, told in told_steps(run, names):
+        steps.setdefault(what, []).append(told)
+    return {what: "; ".join(told) for what, told in steps.items()}
 
 
 def _measured(metrics: Mapping[str, Any]) -> dict[str, Any]:

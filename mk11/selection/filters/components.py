@@ -31,7 +31,8 @@ class Component(NamedTuple):
 
 def components(mask: Mask, *, smallest: int) -> Iterator[Component]:
     """Parts of a 0/1 mask that are connected over sides and corners and hold at least `smallest` px."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    # OpenCV's default algorithm takes half as long again to count
+    _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_BBDT)
     return labelled(labels, stats, smallest=smallest)
 
 

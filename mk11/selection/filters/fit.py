@@ -1,17 +1,18 @@
 """The fitted filter from a config: a stored rule, or one learnt now from labelled boxes or crops."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mk11.data.images import IMAGE_SUFFIXES, read_rgb
+from mk11.data.images import IMAGE_SUFFIXES, content_hash, read_rgb
 from mk11.errors import UserError
 from mk11.selection.filters.adapting import Adaptation, adapt_rule
 from mk11.selection.filters.colour_rule import ColourRule
-from mk11.selection.filters.examples import Example, crop_example
+from mk11.selection.filters.examples import Example, Picture, crop_example
 from mk11.selection.filters.fitted import FittedFilter
 from mk11.selection.filters.learning import learn_rule
 from mk11.selection.filters.limits import Limits
@@ -32,17 +33,19 @@ class ExampleFiles:
     seed: int
     um_per_pixel: float | None
 
-    def read(self) -> list[Example]:
+    def read(self, *, held_out: Collection[str]) -> list[Example]:
         """The examples drawn.
 
+        Args:
+            held_out: Content hashes of pictures that nothing may be learnt from.
+
         Raises:
-            UserError: None are named, or they are not there.
+            UserError: None are named, they are not there, or all are held out.
         """
         if self.crops is not None:
-            files = self._drawn(images_below(Path(self.crops)))
+            drawn = self._drawn(images_below(Path(self.crops)), held_out)
             return [
-                crop_example(read_rgb(file), margin=self.margin, um_per_pixel=self.um_per_pixel)
-                for file in files
+                crop_example(image, margin=self.margin, um_per_pixel=self.um_per_pixel) for _, image in drawn
             ]
         if self.fields is None or self.truth is None or not Path(self.truth).exists():
             raise UserError(
@@ -50,28 +53,41 @@ class ExampleFiles:
                 " filter.examples.fields and filter.examples.truth (fields and boxes of their cells), or"
                 f" filter.rule (a stored rule); filter.examples.truth is {self.truth}"
             )
-        return self._marked(Path(self.fields), Path(self.truth))
+        return self._marked(Path(self.fields), Path(self.truth), held_out)
 
-    def _marked(self, fields: Path, truth: Path) -> list[Example]:
+    def _marked(self, fields: Path, truth: Path, held_out: Collection[str]) -> list[Example]:
         table = read_truth(truth, images=fields, kinds=self.kinds)
         boxes = {str(field): rows for field, rows in table.groupby("field")[["x0", "y0", "x1", "y1"]]}
-        files = self._drawn([file for file in images_below(fields) if file.stem in boxes])
+        drawn = self._drawn([file for file in images_below(fields) if file.stem in boxes], held_out)
         scales = scales_of(fields)
         return [
-            Example(
-                read_rgb(file), boxes[file.stem].to_numpy(float), scales.get(file.stem, self.um_per_pixel)
-            )
-            for file in files
+            Example(image, boxes[file.stem].to_numpy(float), scales.get(file.stem, self.um_per_pixel))
+            for file, image in drawn
         ]
 
-    def _drawn(self, files: Sequence[Path]) -> list[Path]:
-        order = np.random.default_rng(self.seed).permutation(len(files))[: self.count]
-        return [files[number] for number in sorted(order)]
+    def _drawn(self, files: Sequence[Path], held_out: Collection[str]) -> list[tuple[Path, Picture]]:
+        """The first `count` in a drawn order that may be seen, by name."""
+        order = np.random.default_rng(self.seed).permutation(len(files))
+        drawn = list(islice(_seen((files[number] for number in order), held_out), self.count))
+        if files and not drawn:
+            raise UserError(
+                f"filter.examples must be pictures of patients to train on, but all {len(files)} are of the"
+                " fold's validation and test patients"
+            )
+        return sorted(drawn, key=lambda one: one[0])
+
+
+def _seen(files: Iterator[Path], held_out: Collection[str]) -> Iterator[tuple[Path, Picture]]:
+    for file in files:
+        image = read_rgb(file)
+        if content_hash(image) not in held_out:
+            yield file, image
 
 
 def fitted_filter(
     *, rule: str | None, examples: ExampleFiles, adapt_to: str | None, adaptation: Adaptation,
     segmentation: Segmentation, limits: Limits, min_evidence: float, smallest_share: float, noise: float,
+    held_out: Collection[str],
 ) -> FittedFilter:  # fmt: skip
     """The filter that conf/filter/fitted.yaml describes.
 
@@ -85,8 +101,12 @@ def fitted_filter(
         min_evidence: Mean evidence of a region, below which it is dropped.
         smallest_share: Smallest diameter, of the smallest example's; where limits name none that applies.
         noise: Area below which a region is not even listed, of a typical cell's box.
+        held_out: Content hashes of pictures of the fold's validation and test patients: no examples.
     """
-    learnt = ColourRule.load(Path(rule)) if rule else learn_rule(examples.read(), settings=segmentation)
+    if rule:
+        learnt = ColourRule.load(Path(rule))
+    else:
+        learnt = learn_rule(examples.read(held_out=held_out), settings=segmentation)
     fitted = FittedFilter(
         rule=learnt, segmentation=segmentation, limits=limits, min_evidence=min_evidence,
         smallest_share=smallest_share, noise=noise,

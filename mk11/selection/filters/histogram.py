@@ -4,59 +4,62 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped, UInt8, UInt32
+from jaxtyping import Float32, Float64, Int64, UInt8, UInt32
 
-Picture = UInt8[np.ndarray, "height width 3"]
-Codes = UInt32[np.ndarray, "height width"]
+from mk11.selection.filters.illumination import Planes
+
+Plane = UInt8[np.ndarray, "height width"]
+Codes = Int64[np.ndarray, " colours"]
+Cube = Float32[np.ndarray, "levels levels levels"]  # a number for each quantised red, green and blue
 
 
 class ColourHistogram(NamedTuple):
-    """Quantised colours that occur, ascending by code; `means` of their pixels, RGB 0-255."""
+    """Colours that occur, quantised to `bits` a channel, ascending by code; `means` of their pixels, 0-255."""
 
-    codes: Int64[np.ndarray, " colours"]
+    bits: int
+    codes: Codes
     counts: Int64[np.ndarray, " colours"]
     means: Float64[np.ndarray, "colours 3"]
 
 
-def colour_codes(image: Picture, *, bits: int) -> Codes:
+def colour_codes(planes: Planes, *, bits: int) -> UInt32[np.ndarray, "height width"]:
     """Each pixel's quantised colour: the upper `bits` of red, green and blue as one number."""
-    code = np.zeros(image.shape[:2], np.uint32)
-    for channel in cv2.split(image):
+    code = np.zeros(planes[0].shape, np.uint32)
+    for plane in planes:
         code <<= bits
-        code |= np.right_shift(channel, 8 - bits)
+        code |= np.right_shift(plane, 8 - bits)
     return code
 
 
-def colour_histogram(image: Picture, *, bits: int) -> ColourHistogram:
-    """Count the quantised colours; each stands for the middle of the colours it takes in.
-
-    OpenCV counts in float32, which is exact up to 16.7 million pixels of one colour.
-    """
-    cube = cv2.calcHist([image], [0, 1, 2], None, [1 << bits] * 3, [0, 256] * 3)
-    counts = np.asarray(cube).ravel()
-    occurring = np.flatnonzero(counts > 0)
-    step, mask = 1 << (8 - bits), (1 << bits) - 1
-    levels = np.stack([occurring >> shift & mask for shift in (2 * bits, bits, 0)], axis=1)
-    return ColourHistogram(occurring, counts[occurring].astype(np.int64), levels * step + (step - 1) / 2)
+def colour_cube(planes: Planes, *, bits: int) -> Cube:
+    """How many pixels have each quantised colour; as float32, exact up to 16.7 million."""
+    return np.asarray(cv2.calcHist(planes, [0, 1, 2], None, [1 << bits] * 3, [0, 256] * 3))
 
 
-def coarser(
-    histogram: ColourHistogram, *, bits: int, to_bits: int
-) -> tuple[ColourHistogram, Int64[np.ndarray, " colours"]]:
-    """The histogram in fewer bits, and which of its colours each finer one is in; means stay exact."""
-    mask, drop = (1 << bits) - 1, bits - to_bits
-    red, green, blue = (histogram.codes >> shift & mask for shift in (2 * bits, bits, 0))
-    coarse = (red >> drop << 2 * to_bits) | (green >> drop << to_bits) | (blue >> drop)
-    codes, member = np.unique(coarse, return_inverse=True)
+def looked_up(planes: Planes, cube: Cube) -> Plane:
+    """What `cube` holds for each pixel's quantised colour, rounded to 0-255."""
+    table = cv2.Mat(cube, wrap_channels=False)  # else OpenCV takes the third axis for channels
+    return cv2.calcBackProject(planes, [0, 1, 2], table, [0, 256] * 3, 1)
+
+
+def colour_histogram(cube: Cube) -> ColourHistogram:
+    """The colours that occur; each stands for the middle of the colours it takes in."""
+    counts, bits = cube.ravel(), len(cube).bit_length() - 1
+    codes = np.flatnonzero(counts > 0)
+    step = 1 << (8 - bits)
+    means = _levels(codes, bits) * step + (step - 1) / 2
+    return ColourHistogram(bits, codes, counts[codes].astype(np.int64), means.T)
+
+
+def coarser(histogram: ColourHistogram, *, bits: int) -> ColourHistogram:
+    """The histogram in fewer bits; means stay exact."""
+    red, green, blue = _levels(histogram.codes, histogram.bits) >> (histogram.bits - bits)
+    codes, member = np.unique(red << 2 * bits | green << bits | blue, return_inverse=True)
     counts = np.bincount(member, histogram.counts)
-    sums = np.stack([np.bincount(member, histogram.counts * axis) for axis in histogram.means.T], axis=1)
-    return ColourHistogram(codes, counts.astype(np.int64), sums / counts[:, None]), member
+    sums = np.stack([np.bincount(member, histogram.counts * axis) for axis in histogram.means.T])
+    return ColourHistogram(bits, codes, counts.astype(np.int64), (sums / counts).T)
 
 
-def table_of(
-    histogram: ColourHistogram, values: Shaped[np.ndarray, " colours"], *, bits: int
-) -> Shaped[np.ndarray, " codes"]:
-    """A look-up table from code to value; colours that do not occur get 0."""
-    table = np.zeros(1 << 3 * bits, values.dtype)
-    table[histogram.codes] = values
-    return table
+def _levels(codes: Codes, bits: int) -> Int64[np.ndarray, "3 colours"]:
+    """Quantised red, green and blue of a code."""
+    return np.stack([codes >> shift & (1 << bits) - 1 for shift in (2 * bits, bits, 0)])

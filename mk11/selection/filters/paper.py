@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from mk11.errors import UserError
 from mk11.selection.filters.clustering import merge_centres, nearest_centre, refined_clusters
 from mk11.selection.filters.components import components, reading_order, region_of
-from mk11.selection.filters.histogram import colour_codes, colour_histogram, table_of
+from mk11.selection.filters.histogram import colour_cube, colour_histogram, looked_up
 from mk11.selection.filters.hsv import HsvRange, in_any
 from mk11.selection.filters.illumination import NORMALISATIONS
 from mk11.selection.filters.limits import Limits
@@ -25,8 +25,9 @@ class PaperFilter(RegionFilter):
 
     def __init__(
         self, *, illumination: str, blur_side: int, blur_sigma: float, bits: int, cluster_bits: int,
-        refinements: int, clusters: int, merged: int, iterations: int, starts: int,
-        ranges: Mapping[str, Mapping[str, Sequence[int]]], limits: Limits, noise: int,
+        start_bits: int, clusters: int, merged: int, starts: int, trials: int, iterations: int,
+        refinements: int, stride: float, ranges: Mapping[str, Mapping[str, Sequence[int]]], limits: Limits,
+        noise: int,
     ) -> None:  # fmt: skip
         """What each key is: conf/filter/paper.yaml."""
         if illumination not in NORMALISATIONS:
@@ -34,12 +35,19 @@ class PaperFilter(RegionFilter):
             raise UserError(f"filter.illumination must be one of {allowed}, but is {illumination}")
         if not 1 <= merged <= clusters <= 255:
             raise UserError(f"filter.merged must be in 1-filter.clusters ({clusters}), but is {merged}")
+        if not 1 <= start_bits <= cluster_bits <= bits <= 8:
+            given = f"{start_bits}, {cluster_bits} and {bits}"
+            raise UserError(
+                f"filter.start_bits, cluster_bits and bits must ascend within 1-8, but are {given}"
+            )
+        if not 0 < stride < 2:
+            raise UserError(f"filter.stride must lie between 0 and 2, but is {stride}")
         self.illumination, self.bits, self.merged = illumination, bits, merged
         self.blur_side, self.blur_sigma = blur_side, blur_sigma
         self.limits, self.noise = limits, noise
         self.kmeans = {
-            "cluster_bits": min(bits, cluster_bits), "refinements": refinements, "clusters": clusters,
-            "iterations": iterations, "starts": starts,
+            "cluster_bits": cluster_bits, "start_bits": start_bits, "clusters": clusters, "starts": starts,
+            "trials": trials, "iterations": iterations, "refinements": refinements, "stride": stride,
         }  # fmt: skip
         self.ranges = {name: HsvRange(**ends) for name, ends in ranges.items()}
 
@@ -57,15 +65,16 @@ class PaperFilter(RegionFilter):
     def mask(self, image: Picture, *, seed: int) -> UInt8[np.ndarray, "height width"]:
         """1 where a pixel's cluster lies in one of the ranges."""
         even = NORMALISATIONS[self.illumination](image)
-        smooth = cv2.GaussianBlur(even, (self.blur_side, self.blur_side), self.blur_sigma)
-        finest = colour_histogram(smooth, bits=self.bits)
-        centres = refined_clusters(finest, bits=self.bits, seed=seed, **self.kmeans)
+        planes = [cv2.GaussianBlur(plane, (self.blur_side,) * 2, self.blur_sigma) for plane in even]
+        cube = colour_cube(planes, bits=self.bits)
+        finest = colour_histogram(cube)
+        centres = refined_clusters(finest, seed=seed, **self.kmeans)
         labels = nearest_centre(finest.means, centres)
         masses = np.bincount(labels, finest.counts, len(centres)).astype(np.int64)
         merged, member = merge_centres(centres, masses, clusters=self.merged)
         accepted = in_any(np.rint(merged).astype(np.uint8), list(self.ranges.values()))
-        table = table_of(finest, accepted[member][labels].astype(np.uint8), bits=self.bits)
-        return table[colour_codes(smooth, bits=self.bits)]
+        cube.ravel()[finest.codes] = accepted[member][labels]  # 8 MB: made once; zero where nothing occurs
+        return looked_up(planes, cube)
 
     def about(self) -> Mapping[str, Any]:
         """What decides about its regions."""

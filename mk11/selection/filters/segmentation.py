@@ -9,8 +9,8 @@ from jaxtyping import UInt8
 
 from mk11.selection.filters.colour_rule import BITS, NEUTRAL, STEP, Table
 from mk11.selection.filters.components import Component, components
-from mk11.selection.filters.histogram import colour_codes
-from mk11.selection.filters.illumination import white_point
+from mk11.selection.filters.histogram import looked_up
+from mk11.selection.filters.illumination import Planes, white_point
 from mk11.selection.filters.splitting import split_touching
 
 Picture = UInt8[np.ndarray, "height width 3"]
@@ -39,15 +39,15 @@ def resampled(image: Picture, scale: float) -> UInt8[np.ndarray, "rows columns 3
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
-def even_colours(image: Picture, *, sigma: float) -> Picture:
+def even_colours(image: Picture, *, sigma: float) -> Planes:
     """What a colour rule looks at: white ground, pixel noise blurred."""
-    return cv2.GaussianBlur(white_point(image), (3, 3), sigma)
+    return [cv2.GaussianBlur(plane, (3, 3), sigma) for plane in white_point(image)]
 
 
 def evidence(image: Picture, table: Table, *, settings: Segmentation) -> Plane:
     """Smoothed evidence of each pixel, in steps of 1 / STEP about NEUTRAL."""
-    codes = colour_codes(even_colours(image, sigma=settings.blur_sigma), bits=BITS)
-    found = table[codes]
+    cube = table.astype(np.float32).reshape((1 << BITS,) * 3)
+    found = looked_up(even_colours(image, sigma=settings.blur_sigma), cube)
     return cv2.GaussianBlur(found, (0, 0), settings.smoothing) if settings.smoothing else found
 
 

@@ -14,9 +14,11 @@ from mk11.selection.gallery.cloud import cloud, spot_rows
 from mk11.selection.gallery.content import GalleryContent, GalleryLimits
 from mk11.selection.gallery.fields import field_views
 from mk11.selection.gallery.histogram import Histogram, histogram, span_of
+from mk11.selection.gallery.mistakes import drawn_mistakes
 from mk11.selection.gallery.names import Names
 from mk11.selection.gallery.pictures import BAR_UM, FIELD_BAR_UM, load_pictures
 from mk11.selection.gallery.sample import kinds_of_field, sample_fields
+from mk11.selection.gallery.sights import sorts_of, told_mistakes, views_of
 from mk11.selection.gallery.strips import Strip, crops_of, strips_of
 from mk11.selection.gallery.tables import kinds_table, prototypes_table, reasons_table
 
@@ -56,7 +58,8 @@ def _told(content: GalleryContent, names: Names) -> dict[str, Any]:
         "marks": [names.sentence(mark) for mark in content.marks],
         "reasons": reasons_table(content, names),
         "prototypes": prototypes_table(content),
-        "true_kinds": kinds_table(content.candidates),
+        "mistakes": told_mistakes(content),
+        "true_kinds": kinds_table(content),
         "identify": content.identify,
         "version": version("mk11"),
     }
@@ -65,12 +68,15 @@ def _told(content: GalleryContent, names: Names) -> dict[str, Any]:
 def _shown(content: GalleryContent, names: Names) -> dict[str, Any]:
     """What is shown in pictures, all fetched in one go."""
     kinds = sample_fields(kinds_of_field(content), count=content.limits.fields, seed=content.limits.seed)
-    cards, spots = _cards(content, names), spot_rows(content)
+    cards, spots, mistakes = _cards(content, names), spot_rows(content), drawn_mistakes(content)
     rows = {*spots, *(row for card in cards for strip in card.strips for row in strip.rows)}
-    pictures = load_pictures(content, rows=rows, fields=set(kinds.index))
+    views = views_of(content, mistakes)
+    seen = {view for of in views for view in of.values()}
+    pictures = load_pictures(content, rows=rows, fields=set(kinds.index), views=seen)
     return {
         "fields": field_views(content, kinds=kinds, pictures=pictures.fields, names=names),
         "all_fields": len(content.fields),
+        "sorts": sorts_of(content, mistakes, views=views, pictures=pictures.views, names=names),
         "cards": cards,
         "cloud": cloud(content, spots),
         "crops": crops_of(content, sorted(rows), pictures=pictures.crops, names=names),

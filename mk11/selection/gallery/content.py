@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 
 from mk11.data.settings import Given, check_whole
 from mk11.errors import UserError
+from mk11.selection.scoring.scores import Matched
 
 BOX = ["x0", "y0", "x1", "y1"]
 Picture = UInt8[np.ndarray, "height width 3"]  # RGB
@@ -54,6 +55,8 @@ class GalleryContent:
     (true kind, "" unknown).
     `prototypes`: prototype, subtype (majority), purity (0-1), size (labelled crops), threshold, candidates,
     admitted; empty where the strategy has none.
+    `truth`: marked cells, their `field` by its id, and the candidates of fields with marks (`row`: of
+    `candidates`), with what became of each; None where no cell is marked.
     `positions`: of the candidates on a plane (PCA), equal units on both axes; None: no map.
     `crop`: pixels of a candidate by its row. `field`: pixels of a field by its id. Both are called field by
     field, so that whoever remembers the last field decodes each once.
@@ -68,6 +71,7 @@ class GalleryContent:
     regions: pd.DataFrame
     candidates: pd.DataFrame
     prototypes: pd.DataFrame
+    truth: Matched | None
     positions: Float[np.ndarray, "candidates 2"] | None
     crop: Callable[[int], Picture]
     field: Callable[[str], Picture]

@@ -7,14 +7,24 @@ from typing import Any
 import pandas as pd
 
 from mk11.selection.gallery.content import BOX, GalleryContent
+from mk11.selection.gallery.mistakes import false_regions, missed_cells, reasons_of
 from mk11.selection.gallery.names import Names
 from mk11.selection.gallery.pictures import FIELD_BAR_UM, Shot
-from mk11.selection.gallery.words import DROPPED, SELECTED, STATES, UNSELECTED, number, of_prototype, several
+from mk11.selection.gallery.words import (
+    DROPPED,
+    MISSED,
+    SELECTED,
+    STATES,
+    UNSELECTED,
+    number,
+    of_prototype,
+    several,
+)
 from mk11.selection.regions import KEPT
 
-TOP = 4  # per cent of the picture, that a number above a box takes at most
+TOP = 0.04  # of the picture, that a number above a box takes at most
 NOT_OFFERED = "not offered to the selection"
-TOLD = ["prototype", "distance", "threshold", "rank", "admitted", "reason", "kind"]
+TOLD = ["prototype", "distance", "threshold", "rank", "admitted", "reason"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +37,7 @@ class Outline:
     side: str  # where its words have room: CSS classes
     edge: str  # "top" where its number has no room above it
     words: str
-    size: str
-    kind: str
+    about: str  # its size, and what it truly is where that is known
 
 
 @dataclass(frozen=True)
@@ -37,12 +46,12 @@ class FieldView:
 
     name: str
     group: str
-    what: str  # kind of field, by the furthest that any region came
     picture: Shot
     bar: float | None
     outlines: list[Outline]
     counts: str
     left_out: str
+    listed: str
 
 
 def field_views(
@@ -51,31 +60,49 @@ def field_views(
     """The chosen fields in their order."""
     regions = _told(content, set(kinds.index), names)
     groups = dict(zip(content.fields["id"], content.fields["group"], strict=True))
-    chosen = {str(field): str(what) for field, what in kinds.items()}
     return [
         _view(
             regions[regions["field"] == field],
             shot=pictures[field],
             dropped=content.limits.dropped_a_field,
-            about={"name": names.field(field), "group": names.group(groups[field]), "what": what},
+            about={"name": names.field(field), "group": names.group(groups[field])},
         )
-        for field, what in chosen.items()
+        for field in map(str, kinds.index)
     ]
 
 
 def _told(content: GalleryContent, fields: set[str], names: Names) -> pd.DataFrame:
-    """Regions of some fields, each with its state and what the selection said of it."""
+    """Regions and missed cells of some fields, each with its state and what the selection said of it."""
     regions = content.regions[content.regions["field"].isin(fields)]
-    key = ["field", *BOX]
-    said = content.candidates.loc[content.candidates["field"].isin(fields), [*key, *TOLD]]
-    said = said.rename(columns={"reason": "why"}).drop_duplicates(key)
-    table = regions.merge(said, on=key, how="left")
-    table["dropped_for"] = table["reason"].map(names.sentence)
-    table["why"] = table["why"].map(names.sentence, na_action="ignore")
+    said = _said(content, fields)
+    table = regions.merge(said, on=["field", *BOX], how="left")
     table["state"] = UNSELECTED
     table.loc[table["admitted"].eq(True), "state"] = SELECTED
     table.loc[table["reason"] != KEPT, "state"] = DROPPED
+    table = pd.concat([table, _missed(content, fields)], ignore_index=True)
+    for reason in ("reason", "why"):
+        table[reason] = table[reason].map(names.sentence, na_action="ignore")
     return table
+
+
+def _said(content: GalleryContent, fields: set[str]) -> pd.DataFrame:
+    """What the selection said of candidates, and what they `truly` are, where cells are marked."""
+    said = content.candidates[content.candidates["field"].isin(fields)]
+    truly = said["kind"].map(lambda kind: f"truly {kind}" if kind else "")
+    if content.truth is not None:
+        truly = truly.mask(said.index.isin(false_regions(content, content.truth).index), "no marked cell")
+    said = said[["field", *BOX, *TOLD]].assign(truly=truly)
+    return said.rename(columns={"reason": "why"}).drop_duplicates(["field", *BOX])
+
+
+def _missed(content: GalleryContent, fields: set[str]) -> pd.DataFrame:
+    """Missed cells of some fields, as rows beside its regions."""
+    if content.truth is None:
+        return pd.DataFrame()
+    cells = missed_cells(content.truth)
+    cells = cells.loc[cells["field"].isin(fields), ["field", *BOX, "kind"]]
+    told = cells.assign(state=MISSED, truly="truly " + cells["kind"])
+    return told.join(reasons_of(cells, content.regions)["why"]).drop(columns="kind")
 
 
 def _view(regions: pd.DataFrame, *, shot: Shot, dropped: int, about: dict[str, str]) -> FieldView:
@@ -85,7 +112,7 @@ def _view(regions: pd.DataFrame, *, shot: Shot, dropped: int, about: dict[str, s
     shown = regions.drop(gone.index[dropped:]).sort_values(["y0", "x0"], kind="stable")
     rows = enumerate(shown.to_dict("records"), start=1)
     told = [f"{counts[state]:,} {words}" for state, words in STATES.items() if state in counts]
-    hidden = max(0, len(gone) - dropped)
+    hidden, missed = max(0, len(gone) - dropped), int(counts.get(MISSED, 0))
     return FieldView(
         **about,
         picture=shot,
@@ -93,34 +120,38 @@ def _view(regions: pd.DataFrame, *, shot: Shot, dropped: int, about: dict[str, s
         outlines=[_outline(place, row, shot) for place, row in rows],
         counts=", ".join(told) or "no region found",
         left_out=f"{several(hidden, 'smaller dropped region')} not outlined" if hidden else "",
+        listed=several(len(shown) - missed, "region")
+        + (f", {several(missed, 'missed cell')}" if missed else ""),
     )
 
 
 def _outline(place: int, row: Mapping[Hashable, Any], shot: Shot) -> Outline:
-    left, top = 100 * row["x0"] / shot.width, 100 * row["y0"] / shot.height
-    wide, high = 100 * (row["x1"] - row["x0"]) / shot.width, 100 * (row["y1"] - row["y0"]) / shot.height
+    x0, y0, x1, y1 = (row[edge] for edge in BOX)
+    across, bottom, top = (x0 + x1) / 2 / shot.width, y1 / shot.height, y0 / shot.height
+    size, truly = _size(x1 - x0, y1 - y0, shot.um_per_pixel), row["truly"]
+    layer = _layer((x1 - x0) * (y1 - y0) / (shot.width * shot.height))
     return Outline(
         number=place,
         state=row["state"],
-        style=f"left:{left:.2f}%;top:{top:.2f}%;width:{wide:.2f}%;height:{high:.2f}%;"
-        f"z-index:{_layer(wide * high)}",
-        side=f"{'leftwards' if left + wide / 2 > 50 else 'rightwards'} {'up' if top + high > 60 else 'down'}",
+        style=f"{shot.place(x0, y0, x1, y1)};z-index:{layer}",
+        side=f"{'leftwards' if across > 0.5 else 'rightwards'} {'up' if bottom > 0.6 else 'down'}",
         edge="top" if top < TOP else "",
         words=_words(row),
-        size=_size(row["x1"] - row["x0"], row["y1"] - row["y0"], shot.um_per_pixel),
-        kind=row["kind"] if isinstance(row["kind"], str) else "",
+        about=", ".join([size, truly] if isinstance(truly, str) and truly else [size]),
     )
 
 
 def _layer(area: float) -> int:
-    """Small boxes lie on top of large ones: each can be reached. `area` in hundredths of a per cent."""
-    return max(1, 1000 - round(area / 10))
+    """Small boxes lie on top of large ones: each can be reached. `area`: share of the picture."""
+    return max(1, 1000 - round(1000 * area))
 
 
 def _words(row: Mapping[Hashable, Any]) -> str:
     """What became of a region, and why."""
     if row["state"] == DROPPED:
-        return f"dropped: {row['dropped_for']}"
+        return f"dropped: {row['reason']}"
+    if row["state"] == MISSED:
+        return f"missed: {row['why']}"
     if not isinstance(row["why"], str):
         return f"kept, {NOT_OFFERED}"
     distance, threshold = number(row["distance"]), number(row["threshold"])

@@ -1,4 +1,4 @@
-"""Tables of the page: what was dropped and why, the prototypes, and the true kinds where they are known."""
+"""Tables of the page: what was dropped and why, the prototypes, and kinds of cells where they are marked."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -62,24 +62,34 @@ def prototypes_table(content: GalleryContent) -> Table | None:
     )
 
 
-def kinds_table(candidates: pd.DataFrame) -> Table | None:
-    """Share selected of each true kind; None where no kind is known."""
-    known = candidates[candidates["kind"] != ""]
-    if known.empty:
+def kinds_table(content: GalleryContent) -> Table | None:
+    """Of each true kind how many were found, and how many of these selected; None where no cell is marked.
+
+    The kind that the filter finds worst comes first.
+    """
+    if content.truth is None:
         return None
-    counts = known.groupby("kind")["admitted"].agg(["size", "sum"])
+    cells, candidates = content.truth.cells, content.candidates
+    kinds = cells.groupby("kind")["found"].agg(["size", "sum"]).astype(int)
+    kinds["selected"] = candidates.groupby("kind")["admitted"].sum().reindex(kinds.index, fill_value=0)
+    kinds["recall"] = kinds["sum"] / kinds["size"]
+    kinds = kinds.sort_values("recall", kind="stable")[["size", "sum", "selected"]]
     return Table(
         name="kinds",
-        caption="Kept regions by what they truly show, and how many of them were selected.",
+        caption="What the filter found of each kind of marked cell, and what was selected of that.",
         columns=[
             Column("True kind"),
-            *(Column(t, numeric=True) for t in ("Candidates", "Selected", "Share")),
+            Column("Marked", "cells", numeric=True),
+            Column("Found", "by the filter", numeric=True),
+            Column("Recall", "share found of the marked", numeric=True),
+            Column("Selected", "of the found", numeric=True),
         ],
-        rows=[
-            [Cell(str(kind)), _count(size), _count(chosen), _share(chosen, size)]
-            for kind, size, chosen in counts.itertuples()
-        ],
+        rows=[_kind(str(kind), *map(int, counts)) for kind, *counts in kinds.itertuples()],
     )
+
+
+def _kind(kind: str, marked: int, found: int, selected: int) -> list[Cell]:
+    return [Cell(kind), _count(marked), _count(found), _share(found, marked), _count(selected)]
 
 
 def _prototype(row: Mapping[Hashable, Any]) -> list[Cell]:

@@ -2,11 +2,13 @@
 
 import math
 
-SELECTED, UNSELECTED, DROPPED = "selected", "unselected", "dropped"
+SELECTED, UNSELECTED, DROPPED, MISSED, MARKED = "selected", "unselected", "dropped", "missed", "marked"
 STATES = {
     SELECTED: "selected",
-    UNSELECTED: "kept by the filter, not selected",
+    UNSELECTED: "kept by the filter but not selected",
     DROPPED: "dropped by the filter",
+    MISSED: "missed by the filter",
+    MARKED: "marked as a cell",
 }
 
 

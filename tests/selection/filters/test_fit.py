@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from PIL import Image
+
+from mk11.data.images import content_hash
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
 SMALL = ("filter.segmentation.cell_side=32", "filter.segmentation.closing=5")
@@ -30,10 +33,10 @@ def fields(tmp_path):
     return folder
 
 
-def made(root, *overrides):
+def made(root, *overrides, held_out=()):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("select", ["filter=fitted", "fields=folder", f"fields.root={root}", *SMALL, *overrides])
-    return instantiate(cfg.filter)
+    return instantiate(cfg.filter, held_out=list(held_out))
 
 
 def kept(finder):
@@ -53,6 +56,23 @@ def test_only_as_many_fields_as_asked_are_drawn_and_by_seed(fields):
     )
     assert first.rule.provenance["pictures"] == 3
     assert first.rule.hash == again.rule.hash != other.rule.hash
+
+
+def test_nothing_is_learnt_from_pictures_that_are_held_out(fields):
+    held_out = {content_hash(a_field(number).image) for number in range(4)}
+    others = fields.parent / "others"
+    others.mkdir()
+    for name in ("f4.png", "f5.png", "boxes.csv", "fields.csv"):
+        shutil.copy(fields / name, others / name)
+    assert made(fields, held_out=held_out).rule.hash == made(others).rule.hash != made(fields).rule.hash
+
+
+def test_examples_that_are_all_held_out_are_refused(fields):
+    held_out = {content_hash(a_field(number).image) for number in range(6)}
+    with pytest.raises(
+        InstantiationException, match=r"filter\.examples must be pictures of patients to train on, but all 6"
+    ):
+        made(fields, held_out=held_out)
 
 
 def test_a_folder_of_crops_stands_for_fields(fields, tmp_path):

@@ -9,6 +9,8 @@ from page_browser import console, started
 
 from mk11.runs.pseudonyms import VARIABLE
 from mk11.selection.gallery import GalleryContent, GalleryLimits, write_gallery
+from mk11.selection.gallery.content import BOX
+from mk11.selection.scoring.scores import Matched
 
 PURPLE, PALE = (96, 40, 140), (238, 226, 236)
 WIDTH, HEIGHT = 160, 120
@@ -95,6 +97,7 @@ def make_content(fields=FIELDS, **changes):
         regions=regions,
         candidates=candidates,
         prototypes=prototypes,
+        truth=None,
         positions=np.stack([np.arange(len(candidates)), np.arange(len(candidates)) ** 2], axis=1).astype(
             float
         ),
@@ -106,6 +109,30 @@ def make_content(fields=FIELDS, **changes):
     return replace(content, **changes)
 
 
+def with_truth(content):
+    """Every kept region is a marked MMK but the last, which is none.
+
+    Two marked blasts are missed: one holds the dropped region of P1/b.png, one in P3/e.png is alone.
+    """
+    found = content.candidates.iloc[:-1]
+    missed = pd.DataFrame(
+        [("P1/b.png", 70, 40, 100, 70), ("P3/e.png", 10, 10, 40, 60)], columns=["field", *BOX]
+    )
+    cells = pd.concat([found[["field", *BOX]], missed], ignore_index=True)
+    cells["kind"] = ["MMK"] * len(found) + ["blast"] * 2
+    cells["found"] = cells["kind"] == "MMK"
+    rows = np.arange(len(content.candidates))
+    regions = content.candidates[["field", *BOX]].assign(row=rows, true=rows < len(found))
+    kinds = ["MMK"] * len(found) + [""]
+    return replace(
+        content,
+        candidates=content.candidates.assign(kind=kinds),
+        truth=Matched(
+            cells.assign(overlap=np.where(cells["found"], 1.0, np.nan)), regions.assign(kind=kinds)
+        ),
+    )
+
+
 @pytest.fixture(autouse=True)
 def _own_key(monkeypatch):
     monkeypatch.setenv(VARIABLE, "a key of the tests alone")
@@ -115,6 +142,16 @@ def _own_key(monkeypatch):
 def make():
     """A selection: `make(identify=True)`."""
     return make_content
+
+
+@pytest.fixture
+def marked(make):
+    """A selection where cells are marked: five found, two missed, one region false."""
+
+    def content(**changes):
+        return with_truth(make(**changes))
+
+    return content
 
 
 @pytest.fixture

@@ -56,12 +56,13 @@ def test_the_keyboard_reaches_an_outline_and_its_line_in_the_list(browser, show,
     assert "dropped: smaller than 7 um" in line.text
 
 
-def test_states_differ_in_line_style_as_well_as_in_colour(browser, show, make):
-    show(make())
+def test_states_differ_in_line_style_as_well_as_in_colour(browser, show, marked):
+    show(marked())
+    states = ("selected", "unselected", "dropped", "missed")
     for kind in ("outline", "swatch"):
-        found = [one(browser, f".{kind}.{state}") for state in ("selected", "unselected", "dropped")]
+        found = [one(browser, f".{kind}.{state}") for state in states]
         for style in ("border-top-style", "border-top-color"):
-            assert len({element.value_of_css_property(style) for element in found}) == 3
+            assert len({element.value_of_css_property(style) for element in found}) == 4
 
 
 def test_an_outline_covers_the_cell_that_it_is_of(browser, show, make):
@@ -87,6 +88,35 @@ def test_a_point_of_the_map_shows_its_crop_on_hover_and_arrow_keys_go_on(browser
     assert [picture.is_displayed() for picture in pictures] == [False, True]
 
 
+def test_an_outline_of_a_missed_cell_covers_it_in_its_view(browser, show, marked):
+    show(marked())
+    sights = everything(browser, "#section-mistakes .sights li")
+    assert [len(sight.find_elements(By.CLASS_NAME, "box")) > 0 for sight in sights] == [True] * 3
+    # From (10, 10) to (40, 60) of the 100 px in the corner of its field.
+    shot, box = (sights[1].find_element(By.CLASS_NAME, name).rect for name in ("shot", "missed"))
+    assert box["x"] - shot["x"] == pytest.approx(0.1 * shot["width"], abs=1)
+    assert box["height"] == pytest.approx(0.5 * shot["height"], abs=1)
+
+
+def test_the_number_of_a_dropped_region_waits_until_it_is_asked_for(browser, show, make):
+    show(make())
+    outline = one(browser, ".outline.dropped")
+    number = outline.find_element(By.TAG_NAME, "b")
+    assert not number.is_displayed()
+    hover(browser, outline)
+    assert number.is_displayed()
+
+
+def test_outlines_pass_below_the_navigation(browser, show, make):
+    show(make())
+    outline = one(browser, ".outline.selected")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'start', behavior: 'instant'})", outline)
+    place = outline.rect["y"] - browser.execute_script("return scrollY")
+    browser.execute_script("window.scrollBy({top: arguments[0] - 10, behavior: 'instant'})", place)
+    seen = "return document.elementFromPoint(arguments[0], 15).closest('nav') !== null"
+    assert browser.execute_script(seen, outline.rect["x"] + 8)
+
+
 def test_tables_sort_and_a_prototype_s_name_leads_to_its_crops(browser, show, make):
     show(make())
     assert one(browser, "#prototypes th[aria-sort], #prototypes th.dt-orderable-asc")
@@ -95,10 +125,12 @@ def test_tables_sort_and_a_prototype_s_name_leads_to_its_crops(browser, show, ma
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_is_no_wider_than_its_window(browser, show, make, width):
-    show(make(), width=width)
+def test_the_page_is_no_wider_than_its_window(browser, show, marked, width):
+    show(marked(), width=width)
     browser.execute_script("document.querySelectorAll('details').forEach(d => { d.open = true })")
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    table, room = (one(browser, f".mistakes {kind}").rect["width"] for kind in ("#kinds", ".table"))
+    assert table <= room
     for kind, least in ((".strip .tile", 60), (".histogram", 250), (".picture", 300), (".map", 300)):
         found = everything(browser, kind)
         assert min(element.rect["width"] for element in found) >= least

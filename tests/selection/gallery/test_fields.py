@@ -12,8 +12,8 @@ from mk11.selection.gallery.pictures import Shot
 def view(make):
     """One field as shown: `view("P1/a.png")`."""
 
-    def one(field, **changes):
-        content = make(**changes)
+    def one(field, content=None, **changes):
+        content = content or make(**changes)
         names = Names(identify=False, fields=content.fields["id"], groups=content.fields["group"])
         shot = Shot(uri="data:,", height=120, width=160, um_per_pixel=0.5)
         kinds = pd.Series(["some"], index=pd.Index([field], name="field"))
@@ -25,7 +25,7 @@ def view(make):
 def test_an_outline_lies_where_its_box_lies(view):
     first = view("P1/a.png").outlines[0]  # from (4, 30) to (24, 50) of 160 x 120
     assert first.style.startswith("left:2.50%;top:25.00%;width:12.50%;height:16.67%;")
-    assert first.size == "10 \N{MULTIPLICATION SIGN} 10 \N{MICRO SIGN}m"
+    assert first.about == "10 \N{MULTIPLICATION SIGN} 10 \N{MICRO SIGN}m"
 
 
 def test_every_region_tells_what_became_of_it(view):
@@ -49,6 +49,22 @@ def test_only_the_largest_dropped_regions_are_outlined_and_the_others_are_counte
 def test_a_kept_region_that_the_selection_never_saw_says_so(view, make):
     seen = make().candidates.iloc[1:]
     assert view("P1/a.png", candidates=seen).outlines[0].words == "kept, not offered to the selection"
+
+
+def test_missed_cells_stand_among_the_regions_with_their_reason(view, marked):
+    shown = view("P1/b.png", content=marked())
+    states = [one.state for one in shown.outlines]
+    assert states == ["selected", "selected", "unselected", "missed", "dropped"]
+    missed = shown.outlines[3]
+    assert missed.words == "missed: dropped: smaller than 7 um"
+    assert missed.about.endswith("m, truly blast")
+    assert shown.counts.endswith("1 dropped by the filter, 1 missed by the filter")
+    assert shown.listed == "4 regions, 1 missed cell"
+
+
+def test_a_region_tells_what_it_truly_is(view, marked):
+    told = [one.about.partition("m, ")[2] for one in view("P2/c.png", content=marked()).outlines]
+    assert told == ["truly MMK", "no marked cell"]
 
 
 def test_a_reason_does_not_give_a_patient_away(view, make):

@@ -60,6 +60,17 @@ def test_every_link_leads_to_a_place_on_the_page_and_every_picture_is_inside(mak
     assert "url(" not in "".join(re.findall(r"<style>(.*?)</style>", written(make()), flags=re.DOTALL))
 
 
+def test_where_cells_are_marked_the_mistakes_are_shown_and_counted(make, marked, written):
+    read = Read(written(marked()))
+    assert "Missed cells and false regions" in read.text
+    assert "Of 7 cells marked in 4 fields the filter missed 2." in read.text
+    for told in ("dropped: smaller than 7 um", "no region here", "all 2", "Recall", "blast"):
+        assert told in read.text
+    assert len(attributes(read, "img", "src")) == 6 + 6 + 6 + 3
+    assert read.wrong == []
+    assert "Missed cells" not in Read(written(make())).text
+
+
 def test_steps_facts_and_marks_are_told(make, written):
     text = Read(written(make(marks=["transductive: unknown"]))).text
     for told in (
@@ -78,17 +89,18 @@ def test_the_same_selection_gives_the_same_bytes(make, written):
 
 
 @pytest.mark.parametrize("identify", [False, True])
-def test_names_of_fields_and_patients_are_pseudonyms_unless_asked_for(make, written, identify):
+def test_names_of_fields_and_patients_are_pseudonyms_unless_asked_for(marked, written, identify):
     marks = ["group P2 lies in two folds, see P2/c.png"]
-    text = Read(written(make(identify=identify, marks=marks))).text
+    text = Read(written(marked(identify=identify, marks=marks))).text
     for real in ("P1/a.png", "P2/c.png", "group P2"):
         assert (real in text) == identify
     assert ("do not pass this page on" in text) == identify
     assert ("image-" in text) == (not identify)
 
 
-def test_markup_in_names_kinds_and_reasons_stays_text(make, written):
-    content = make({f"{SCRIPT}.png": "aakd", "b.png": "ak"})
+def test_markup_in_names_kinds_and_reasons_stays_text(marked, written):
+    content = marked(fields={f"{SCRIPT}.png": "aakd", "b.png": "ak", "P1/b.png": "d", "P3/e.png": ""})
+    cells = content.truth.cells.assign(kind=SCRIPT)
     hostile = replace(
         content,
         title=SCRIPT,
@@ -100,6 +112,7 @@ def test_markup_in_names_kinds_and_reasons_stays_text(make, written):
         ),
         regions=content.regions.assign(reason=content.regions["reason"].replace("smaller than 7 um", SCRIPT)),
         prototypes=content.prototypes.assign(subtype=SCRIPT),
+        truth=content.truth._replace(cells=cells),
         identify=True,
     )
     read = Read(written(hostile))

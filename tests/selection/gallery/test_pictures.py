@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mk11.selection.gallery.pictures import Shot, load_pictures, webp_uri
+from mk11.selection.gallery.pictures import Shot, View, load_pictures, webp_uri
 
 PURPLE = (96, 40, 140)
 
@@ -54,7 +54,7 @@ def test_whoever_remembers_the_last_field_decodes_each_once(make):
         return content.field(name)
 
     rows = [11, 0, 5, 3, 1, 10, 5]
-    load_pictures(replace(content, crop=crop, field=field), rows=rows, fields={"f3.png", "f1.png"})
+    load_pictures(replace(content, crop=crop, field=field), rows=rows, fields={"f3.png", "f1.png"}, views=[])
     changes = [name for before, name in zip([None, *asked], asked, strict=False) if name != before]
     assert changes == ["f0.png", "f1.png", "f3.png"]
     assert len(asked) == 6 + 2
@@ -62,6 +62,35 @@ def test_whoever_remembers_the_last_field_decodes_each_once(make):
 
 def test_a_field_that_is_not_shown_is_not_fetched(make):
     content = replace(make(), field=lambda name: pytest.fail(f"{name} was fetched"))
-    pictures = load_pictures(content, rows=[2], fields=set())
+    pictures = load_pictures(content, rows=[2], fields=set(), views=[])
     assert list(pictures.crops) == [2]
     assert pictures.fields == {}
+
+
+def test_a_box_lies_in_its_picture_by_per_cent():
+    shot = Shot(uri="", height=50, width=200, um_per_pixel=0.5)
+    assert shot.place(20, 5, 60, 15) == "left:10.00%;top:10.00%;width:20.00%;height:20.00%"
+
+
+@pytest.mark.parametrize(
+    ("box", "corner", "size"),
+    [
+        ((70, 50, 90, 80), (50, 35), (60, 60)),  # twice its longer side, about its middle
+        ((0, 0, 10, 10), (0, 0), (48, 48)),  # at least 48 px, and moved into the field
+        ((130, 90, 160, 120), (100, 60), (60, 60)),
+        ((0, 0, 160, 120), (0, 0), (160, 120)),  # no larger than the field
+    ],
+)
+def test_a_view_is_a_square_about_its_box_inside_the_field(make, box, corner, size):
+    view = View("P1/a.png", *box)
+    cut = load_pictures(make(), rows=[], fields=set(), views=[view]).views[view]
+    assert (cut.x0, cut.y0) == corner
+    assert (cut.shot.width, cut.shot.height) == size
+
+
+def test_a_view_shows_what_lies_there(make):
+    # The region of 20 px from (4, 30) in the middle of what is cut from (0, 16), 48 px wide.
+    view = View("P1/a.png", 4, 30, 24, 50)
+    pixels = decoded(load_pictures(make(), rows=[], fields=set(), views=[view]).views[view].shot.uri)
+    assert np.abs(pixels[24, 14].astype(int) - PURPLE).max() <= 12
+    assert pixels[4, 4].min() > 200

@@ -31,9 +31,10 @@ def test_a_strategy_without_prototypes_has_no_such_table(make):
     assert prototypes_table(make(prototypes=make().prototypes.iloc[:0])) is None
 
 
-def test_true_kinds_are_counted_where_they_are_known(make):
-    candidates = make().candidates
-    assert kinds_table(candidates) is None
-    kinds = ["MMK", "MMK", "blast", "MMK", "", ""]
-    told = texts(kinds_table(candidates.assign(kind=kinds)))
-    assert [row[:3] for row in told] == [["MMK", "3", "2"], ["blast", "1", "1"]]
+def test_recall_of_each_kind_is_told_where_cells_are_marked_the_worst_first(make, marked):
+    assert kinds_table(make()) is None
+    space = "\N{NO-BREAK SPACE}"
+    assert texts(kinds_table(marked())) == [
+        ["blast", "2", "0", f"0{space}%", "0"],
+        ["MMK", "5", "5", f"100{space}%", "3"],
+    ]

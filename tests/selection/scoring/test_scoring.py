@@ -8,7 +8,6 @@ from mk11.errors import UserError
 from mk11.selection.scoring.corrections import corrected, read_corrections, without_unsure
 from mk11.selection.scoring.matching import match_by_centre, match_by_overlap, overlaps
 from mk11.selection.scoring.scores import match_fields, scores
-from mk11.selection.scoring.sheet import FALSE, MISSED, fields_with, overlay, sheet
 
 BOX = ["field", "x0", "y0", "x1", "y1"]
 boxes = st.lists(st.tuples(*[st.integers(0, 20)] * 2, *[st.integers(1, 15)] * 2), max_size=4)
@@ -125,18 +124,3 @@ def test_an_unknown_verdict_is_told(tmp_path):
     (tmp_path / "list.csv").write_text(LIST.replace("unsure", "perhaps"))
     with pytest.raises(UserError, match="one is perhaps"):
         read_corrections(tmp_path / "list.csv", data="lab")
-
-
-def test_the_sheet_shows_missed_cells_red_and_false_regions_orange():
-    match = match_fields(
-        regions(("a", 5, 5, 25, 25)), truth(("a", 60, 60, 90, 90, "W")), fields=["a"]
-    )  # fmt: skip
-    blank = np.full((100, 100, 3), 255, np.uint8)
-    drawn = overlay(blank, "a", match)
-    assert tuple(drawn[60, 75]) == MISSED
-    assert tuple(drawn[5, 15]) == FALSE
-    assert fields_with(match, what="missed") == fields_with(match, what="false") == ["a"]
-    grid = sheet(["a", "a", "a"], match, read=lambda _: blank, columns=2, side=50)
-    assert grid.shape == (112, 112, 3)
-    assert (grid[60:106, 60:106] == 255).all()  # the fourth place is empty
-    assert (blank == 255).all()

@@ -61,8 +61,8 @@ class MaskedAutoencoder(Method):
     ) -> Outcome:
         """Mean squared error on the removed patches."""
         mask, pixels = self.mask(noise), patchify(image, self.patch)
-        target = normalise_patches(pixels) if self.normalise_target else pixels  # (batch, patches, pixels)
-        return Outcome(masked_pixel_loss(self.predict(pixels, mask), target, mask.removed), {})
+        predicted = self.predict(pixels, mask)
+        return Outcome(masked_pixel_loss(predicted, self.target(pixels), mask.removed), {})
 
     def mask(self, noise: Float[Tensor, "batch patches"]) -> PatchMask:
         """The patches of each image that are removed."""
@@ -80,11 +80,20 @@ class MaskedAutoencoder(Method):
         """Pixels of every patch, from the visible ones."""
         return self.decoder(self.decoder.in_place(self.encode(pixels, mask), mask))
 
+    def target(self, pixels: Float[Tensor, "batch patches pixels"]) -> Float[Tensor, "batch patches pixels"]:
+        """What the decoder is to predict."""
+        return normalise_patches(pixels) if self.normalise_target else pixels
+
     @torch.no_grad()
     def pictures(
         self, image: Float[Tensor, "batch 3 height width"], *, noise: Float[Tensor, "batch patches"]
     ) -> Pictures:
-        """The visible patches; every patch as predicted, visible ones poorly, for no loss asks for them."""
+        """The visible patches; these with the removed ones as predicted; the image.
+
+        What is predicted for visible patches is noise, as no loss asks for it.
+        """
         mask, pixels = self.mask(noise), patchify(image, self.patch)
-        shown, predicted = pixels * ~mask.removed[:, :, None], self.predict(pixels, mask)
+        removed = mask.removed[:, :, None]
+        predicted = torch.where(removed, self.predict(pixels, mask).float(), self.target(pixels))
+        shown = pixels * ~removed
         return in_colour(shown, predicted, pixels, self.patch, self.grid, normalised=self.normalise_target)

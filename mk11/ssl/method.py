@@ -21,7 +21,9 @@ class Pictures(NamedTuple):
     """What a masked method saw, made of it, and should have made; as the network's input, normalised."""
 
     masked: Float[Tensor, "batch 3 height width"]  # removed patches are 0, the data's mean colour
-    predicted: Float[Tensor, "batch 3 height width"]  # every patch as predicted, in the image's own colours
+    predicted: Float[
+        Tensor, "batch 3 height width"
+    ]  # what was hidden as predicted, in the image's own colours
     true: Float[Tensor, "batch 3 height width"]
 
 

@@ -104,6 +104,16 @@ def test_pictures_leave_no_graph_behind(kind):
 
 
 @each_autoencoder
+def test_pictures_show_predictions_of_removed_patches_alone(kind, monkeypatch):
+    made, image = method(kind, normalise_target=False), images(kind)
+    noise = noise_for(made, image)
+    monkeypatch.setattr(made, "predict", lambda pixels, _: torch.full_like(pixels, 7.0))
+    removed = made.mask(noise).removed.unflatten(1, made.grid)
+    hidden = on_finer_grid(removed, (KINDS[kind].side,) * 2)[:, None]
+    assert torch.equal(made.pictures(image, noise=noise).predicted, image.masked_fill(hidden, 7.0))
+
+
+@each_autoencoder
 def test_pictures_blank_exactly_the_removed_patches(kind):
     made, image = method(kind), images(kind)
     noise = noise_for(made, image)

@@ -14,7 +14,7 @@ Cube = Float32[np.ndarray, "levels levels levels"]  # a number for each quantise
 
 
 class ColourHistogram(NamedTuple):
-    """Colours that occur, quantised to `bits` a channel, ascending by code; `means` of their pixels, 0-255."""
+    """Colours that occur, in `bits` a channel, ascending by code; `means` of their pixels, RGB 0-255."""
 
     bits: int
     codes: Codes

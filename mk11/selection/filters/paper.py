@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from mk11.data.settings import check_whole
 from mk11.errors import UserError
 from mk11.selection.filters.clustering import merge_centres, nearest_centre, refined_clusters
 from mk11.selection.filters.components import components, reading_order, region_of
@@ -35,20 +36,14 @@ class PaperFilter(RegionFilter):
             raise UserError(f"filter.illumination must be one of {allowed}, but is {illumination}")
         if not 1 <= merged <= clusters <= 255:
             raise UserError(f"filter.merged must be in 1-filter.clusters ({clusters}), but is {merged}")
-        if not 1 <= start_bits <= cluster_bits <= bits <= 8:
-            given = f"{start_bits}, {cluster_bits} and {bits}"
-            raise UserError(
-                f"filter.start_bits, cluster_bits and bits must ascend within 1-8, but are {given}"
-            )
-        if not 0 < stride < 2:
-            raise UserError(f"filter.stride must lie between 0 and 2, but is {stride}")
         self.illumination, self.bits, self.merged = illumination, bits, merged
         self.blur_side, self.blur_sigma = blur_side, blur_sigma
         self.limits, self.noise = limits, noise
-        self.kmeans = {
+        self.kmeans: dict[str, Any] = {
             "cluster_bits": cluster_bits, "start_bits": start_bits, "clusters": clusters, "starts": starts,
             "trials": trials, "iterations": iterations, "refinements": refinements, "stride": stride,
         }  # fmt: skip
+        _check_kmeans(self.kmeans, bits)
         self.ranges = {name: HsvRange(**ends) for name, ends in ranges.items()}
 
     def find(self, image: Picture, *, um_per_pixel: float | None, seed: int) -> list[Region]:
@@ -73,7 +68,9 @@ class PaperFilter(RegionFilter):
         masses = np.bincount(labels, finest.counts, len(centres)).astype(np.int64)
         merged, member = merge_centres(centres, masses, clusters=self.merged)
         accepted = in_any(np.rint(merged).astype(np.uint8), list(self.ranges.values()))
-        cube.ravel()[finest.codes] = accepted[member][labels]  # 8 MB: made once; zero where nothing occurs
+        np.put(
+            cube, finest.codes, accepted[member][labels]
+        )  # in place: a second cube costs more than filling it
         return looked_up(planes, cube)
 
     def about(self) -> Mapping[str, Any]:
@@ -85,3 +82,15 @@ class PaperFilter(RegionFilter):
         ranges = {name: one.told() for name, one in self.ranges.items()}
         limits = {"limits": self.limits.about(), "noise": self.noise}
         return {"rule": "paper", **told, **self.kmeans, "ranges": ranges, **limits}
+
+
+def _check_kmeans(given: Mapping[str, Any], bits: int) -> None:
+    """UserError for a setting of K-means that its key cannot hold."""
+    for key in ("starts", "trials", "iterations"):
+        check_whole(f"filter.{key}", given[key], least=1)
+    check_whole("filter.refinements", given["refinements"], least=0)
+    finer = [given["start_bits"], given["cluster_bits"], bits]
+    if not 1 <= finer[0] <= finer[1] <= finer[2] <= 8:
+        raise UserError(f"filter.start_bits, cluster_bits and bits must ascend within 1-8, but are {finer}")
+    if not 0 < given["stride"] < 2:
+        raise UserError(f"filter.stride must lie between 0 and 2, but is {given['stride']}")

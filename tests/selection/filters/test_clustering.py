@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,22 +8,40 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from mk11.selection.filters.clustering import (
-    cluster_colours,
+    best_start,
     improved,
     merge_centres,
     nearest_centre,
+    refined_clusters,
+    spread_centres,
     squared_distances,
     squared_error,
 )
-from mk11.selection.filters.histogram import coarser, colour_codes, colour_histogram, table_of
+from mk11.selection.filters.histogram import (
+    coarser,
+    colour_codes,
+    colour_cube,
+    colour_histogram,
+    looked_up,
+)
+
+START = {"clusters": 8, "trials": 1, "iterations": 3, "stride": 1.0, "seed": 0}
+WHOLE = {
+    "cluster_bits": 4, "start_bits": 3, "clusters": 20, "starts": 3, "trials": 3, "iterations": 10,
+    "refinements": 2, "stride": 1.8,
+}  # fmt: skip
 
 
 def a_field(seed, height=40, width=50):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+def planes_of(image):
+    return cv2.split(image)
+
+
 def histogram_of(image, bits=5):
-    return colour_histogram(image, bits=bits)
+    return colour_histogram(colour_cube(planes_of(image), bits=bits))
 
 
 @given(st.integers(0, 99))
@@ -35,64 +54,101 @@ def test_every_pixel_is_counted_once_under_its_own_code(seed):
         code = red * 1024 + green * 32 + blue
         slow[code] = slow.get(code, 0) + 1
     assert dict(zip(histogram.codes.tolist(), histogram.counts.tolist(), strict=True)) == slow
-    assert np.abs(histogram.means[0] - [histogram.codes[0] // 1024 * 8 + 3.5] * 1).min() == 0
+    assert histogram.means[0, 0] == histogram.codes[0] // 1024 * 8 + 3.5
+    assert histogram.means[0, 2] == histogram.codes[0] % 32 * 8 + 3.5
 
 
 def test_coarser_colours_keep_count_and_mean_of_the_finer_ones():
     fine = histogram_of(a_field(1), bits=6)
-    coarse, member = coarser(fine, bits=6, to_bits=4)
+    coarse = coarser(fine, bits=4)
+    red, green, blue = fine.codes >> 12, fine.codes >> 6 & 63, fine.codes & 63
+    member = (red >> 2 << 8) + (green >> 2 << 4) + (blue >> 2)
+    assert coarse.codes.tolist() == sorted(set(member.tolist()))
     for number in (0, len(coarse.codes) // 2, len(coarse.codes) - 1):
-        rows = member == number
+        rows = member == coarse.codes[number]
         assert coarse.counts[number] == fine.counts[rows].sum()
         slow = (fine.means[rows] * fine.counts[rows, None]).sum(0) / fine.counts[rows].sum()
         assert coarse.means[number] == pytest.approx(slow)
     assert set(coarse.codes.tolist()) == set(histogram_of(a_field(1), bits=4).codes.tolist())
 
 
-def test_a_table_gives_each_pixel_the_value_of_its_colour():
-    image = a_field(2)
-    codes = colour_codes(image, bits=5)
-    histogram = colour_histogram(image, bits=5)
-    table = table_of(histogram, np.arange(len(histogram.codes)), bits=5)
-    assert (histogram.codes[table[codes]] == codes).all()
+@pytest.mark.parametrize("bits", [3, 5, 7])
+def test_each_pixel_is_given_what_the_cube_holds_for_its_colour(bits):
+    planes = planes_of(a_field(2))
+    cube = np.random.default_rng(0).integers(0, 256, (1 << bits,) * 3).astype(np.float32)
+    red, green, blue = (plane >> (8 - bits) for plane in planes)
+    assert (looked_up(planes, cube) == cube[red, green, blue]).all()
+    assert (
+        colour_codes(planes, bits=bits) == (red.astype(int) << 2 * bits) + (green.astype(int) << bits) + blue
+    ).all()
 
 
-@given(st.integers(0, 99))
-@settings(max_examples=10, deadline=None)
-def test_iterations_never_raise_the_squared_error(seed):
+@given(st.integers(0, 99), st.floats(0.01, 1.99))
+@settings(max_examples=20, deadline=None)
+def test_iterations_never_raise_the_squared_error(seed, stride):
     histogram = histogram_of(a_field(seed, 20, 20))
     start = histogram.means[:6]
     errors = [
-        squared_error(
-            histogram.means, histogram.counts,
-            improved(histogram.means, histogram.counts, start, iterations=count),
-        )
+        squared_error(histogram, improved(histogram, start, iterations=count, stride=stride))
         for count in range(5)
-    ]  # fmt: skip
+    ]
     assert all(later <= earlier + 1e-6 for earlier, later in pairwise(errors))
+
+
+def test_an_iteration_of_stride_one_is_lloyds():
+    histogram = histogram_of(a_field(5, 20, 20))
+    start = histogram.means[:6]
+    labels = ((histogram.means[:, None] - start) ** 2).sum(2).argmin(1)
+    slow = [
+        np.average(histogram.means[labels == one], axis=0, weights=histogram.counts[labels == one])
+        for one in range(6)
+    ]
+    once = improved(histogram, start, iterations=1, stride=1.0)
+    assert once == pytest.approx(np.array(slow))
+    longer = improved(histogram, start, iterations=1, stride=1.5)
+    assert longer == pytest.approx(np.clip(start + 1.5 * (slow - start), 0, 255))
+
+
+def test_long_strides_get_further_in_as_many_iterations():
+    errors = {}
+    for stride in (1.0, 1.8):
+        fields = [histogram_of(a_field(seed)) for seed in range(5)]
+        errors[stride] = sum(
+            squared_error(one, improved(one, one.means[::900], iterations=6, stride=stride)) for one in fields
+        )
+    assert errors[1.8] < errors[1.0]
 
 
 def test_the_best_start_is_kept():
     histogram = histogram_of(a_field(3))
-    one, many = (
-        squared_error(
-            histogram.means,
-            histogram.counts,
-            cluster_colours(histogram, clusters=8, iterations=3, starts=starts, seed=0),
-        )
-        for starts in (1, 6)
-    )
+    one, many = (squared_error(histogram, best_start(histogram, starts=starts, **START)) for starts in (1, 6))
     assert many < one
+
+
+def test_more_trials_a_centre_leave_less_error():
+    histogram = histogram_of(a_field(3))
+    errors = [
+        np.mean(
+            [
+                squared_error(
+                    histogram,
+                    spread_centres(
+                        histogram, clusters=12, trials=trials, generator=np.random.default_rng(seed)
+                    ),
+                )
+                for seed in range(5)
+            ]
+        )
+        for trials in (1, 5)
+    ]
+    assert errors[1] < errors[0]
 
 
 def test_clusters_are_the_same_to_the_bit_however_many_threads_and_in_whatever_order():
     histograms = [histogram_of(a_field(seed)) for seed in range(3)]
 
     def clusters(order):
-        return {
-            number: cluster_colours(histograms[number], clusters=20, iterations=10, starts=3, seed=number)
-            for number in order
-        }
+        return {number: refined_clusters(histograms[number], seed=number, **WHOLE) for number in order}
 
     with threadpool_limits(1):
         alone = clusters([0, 1, 2])
@@ -103,14 +159,14 @@ def test_clusters_are_the_same_to_the_bit_however_many_threads_and_in_whatever_o
 
 def test_another_seed_may_find_other_clusters():
     histogram = histogram_of(a_field(4))
-    first, second = (cluster_colours(histogram, clusters=8, iterations=1, starts=1, seed=s) for s in (0, 1))
+    first, second = (best_start(histogram, starts=1, **{**START, "seed": seed}) for seed in (0, 1))
     assert not np.array_equal(first, second)
 
 
 def test_a_field_of_two_colours_has_two_clusters():
     image = np.zeros((4, 4, 3), np.uint8)
     image[:2] = 255
-    centres = cluster_colours(histogram_of(image), clusters=20, iterations=5, starts=2, seed=0)
+    centres = refined_clusters(histogram_of(image), seed=0, **WHOLE)
     assert centres.tolist() == [[3.5] * 3, [251.5] * 3]
 
 

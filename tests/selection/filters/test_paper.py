@@ -72,6 +72,20 @@ def test_mean_colour_is_that_of_the_field_in_rgb(make):
     assert [round(found[0].mean_red), round(found[0].mean_blue)] == [90, 200]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("start_bits=7", r"must ascend within 1-8, but are \[7, 6, 7\]"),
+        ("bits=9", "must ascend within 1-8"),
+        ("stride=2", "filter.stride must lie between 0 and 2, but is 2"),
+        ("starts=0", "filter.starts must be a whole number of at least 1"),
+    ],
+)
+def test_settings_of_k_means_that_cannot_be_are_refused(make, wrong, told):
+    with pytest.raises(Exception, match=told):
+        make("paper", f"filter.{wrong}")
+
+
 def test_unknown_illumination_and_merging_upwards_are_refused(make):
     with pytest.raises(Exception, match="illumination must be one of none, grey_world"):
         make("paper", "filter.illumination=bright")

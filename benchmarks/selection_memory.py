@@ -1,0 +1,162 @@
+"""Memory of a selection: how its peak grows with the number of fields.
+
+python benchmarks/selection_memory.py [--fields 300 3000] [--workers 2]
+
+Draws fields of 1280x960 with eight textured cells. Each number of them goes through the steps of `select.py`
+in a process of its own (index, regions by the paper's filter, near-duplicates, features as long as a
+ResNet-50's, crops as shards), and then through `select.py` itself, gallery and all, with a small encoder. Told
+is the peak of resident memory up to each step, of the process and of its largest worker; what 1,000 fields more
+have cost; and what 10,000 would take. Held all at once, fields would take 3,700 MB a thousand.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+ROOT = Path(__file__).resolve().parent.parent
+WIDTH, HEIGHT, SIDE, GAP = 1280, 960, 88, 280  # px
+DIMS, IMAGE_SIZE = 2048, 32  # numbers that a ResNet-50 makes of a crop; px a side that ours come from
+ASKED = 10_000  # fields
+
+Peaks = dict[str, float]  # MB by step and process
+
+
+def main(counts: Sequence[int], workers: int) -> None:
+    """Print the peaks for each number of fields, and what they come to."""
+    peaks = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for count in sorted(counts):
+            place = Path(folder) / str(count)
+            draw(place / "fields", count)
+            asked = [sys.executable, __file__, "--place", str(place), "--workers", str(workers)]
+            told = subprocess.run(asked, check=True, stdout=subprocess.PIPE, text=True).stdout
+            peaks[count] = json.loads(told.splitlines()[-1]) | {"select.py": command(place, workers)}
+            print(f"{count} fields: {told_peaks(peaks[count])}", flush=True)
+    least, most = peaks[min(counts)], peaks[max(counts)]
+    a_thousand = {step: 1000 * (most[step] - least[step]) / (max(counts) - min(counts)) for step in most}
+    print(f"1,000 fields more: {told_peaks(a_thousand)}")
+    more = (ASKED - max(counts)) / 1000
+    print(f"{ASKED:,} fields would take: {told_peaks({s: most[s] + more * a_thousand[s] for s in most})}")
+
+
+def told_peaks(peaks: Peaks) -> str:
+    """In words."""
+    return ", ".join(f"{step} {value:.0f} MB" for step, value in peaks.items())
+
+
+def draw(folder: Path, count: int) -> None:
+    """Write as many fields."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        cv2.imwrite(str(folder / f"{number:06d}.png"), draw_field(number)[..., ::-1])
+
+
+def draw_field(number: int) -> UInt8[np.ndarray, "height width 3"]:
+    """Purple cells, no two alike, on light ground."""
+    generator = np.random.default_rng(number)
+    field = np.full((HEIGHT, WIDTH, 3), 235, np.uint8)
+    disc = cv2.circle(np.zeros((SIDE, SIDE), np.uint8), (SIDE // 2, SIDE // 2), SIDE // 2 - 2, 1, -1) > 0
+    for y in (200, 200 + 2 * GAP - SIDE):
+        for x in range(100, WIDTH - SIDE, GAP):
+            coarse = generator.normal((90, 60, 200), 25, (11, 11, 3)).clip(0, 255).astype(np.uint8)
+            field[y : y + SIDE, x : x + SIDE][disc] = cv2.resize(coarse, (SIDE, SIDE))[disc]
+    return field
+
+
+def command(place: Path, workers: int) -> float:
+    """Peak of `select.py` on the same fields, by a process that has started nothing else."""
+    asked = [
+        sys.executable, str(ROOT / "select.py"), "fields=folder", f"fields.root={place / 'fields'}",
+        f"fields.work_dir={place / 'index'}", "filter=paper", "data=synthetic", "data.scale=0.02",
+        f"data.root={place / 'cells'}", "encoder.architecture=test_resnet", "encoder.weights=none",
+        "encoder.image_size=32", "selection=all", "crops=shards", "trainer=cpu", "threads=1",
+        f"workers={workers}", f"runs={place / 'runs'}",
+    ]  # fmt: skip
+    with subprocess.Popen(asked, stdout=subprocess.DEVNULL, cwd=ROOT) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, "select.py must end well"
+    return usage.ru_maxrss / 1024
+
+
+def through_steps(place: Path, workers: int) -> Peaks:
+    """Peaks after index, regions, near-duplicates, features and crops."""
+    # Imported here: what the parent holds would count as its children's.
+    from hydra.utils import instantiate
+    from region_scores import config
+
+    from mk11.data.fields import FieldData
+    from mk11.data.near_duplicates import groups
+    from mk11.selection.crops import CropShape
+    from mk11.selection.field_crops import FieldCrops
+    from mk11.selection.field_regions import Search, find_regions
+    from mk11.selection.manifest import write_crops
+
+    unset = dict.fromkeys(("um_per_pixel", "group_regex", "truth", "truth_kinds", "threads"))
+    given = {"name": "fields", "root": place / "fields", "on_bad_image": "error", "work_dir": place / "index"}
+    fields = FieldData(**given, **unset).fields.table
+    peaks = so_far("index")
+    shape = CropShape(margin=0.3, square=True, target_um_per_pixel=None)
+    search = Search(filter=instantiate(config("paper")), crop=shape, seed=0)
+    regions = find_regions(fields, search=search, folder=place / "parts", workers=workers).regions
+    kept = regions[regions["reason"] == ""].reset_index(drop=True)
+    peaks |= so_far("regions")
+    groups(kept["perceptual_hash"].tolist(), radius=20)
+    peaks |= so_far("near-duplicates")
+    crops = FieldCrops(kept, fields, shape)
+    features = feature_store(place).of(kept["crop_hash"].tolist(), kept["um_per_pixel"].tolist(), crops.of)
+    peaks |= so_far("features")
+    write_crops(place, kept, crops.of, how="shards")
+    return peaks | so_far("crops") | {"of that the matrix of features": features.nbytes / 2**20}
+
+
+def feature_store(place: Path) -> "FeatureStore":  # noqa: F821  imported within
+    """For features of `DIMS` numbers that cost nothing: the first ones of the picture."""
+    import torch
+
+    from mk11.data.transforms.resize import ShortSide
+    from mk11.selection.features import Computing, FeatureStore
+
+    class FirstNumbers(torch.nn.Module):
+        """As timm's networks are asked for features."""
+
+        def forward_features(self, image: torch.Tensor) -> torch.Tensor:
+            return image.flatten(1)
+
+        def forward_head(self, image: torch.Tensor, *, pre_logits: bool) -> torch.Tensor:
+            return image[:, :DIMS]
+
+    network = SimpleNamespace(network=FirstNumbers(), mean=(0.5,) * 3, std=(0.5,) * 3)
+    encoder = SimpleNamespace(name="first", hash="0", image_size=IMAGE_SIZE, about={}, build=lambda: network)
+    computing = Computing(device=torch.device("cpu"), autocast=None, batch_size=64, threads=1)
+    resize = ShortSide(image_size=IMAGE_SIZE, crop_fraction=1.0)
+    return FeatureStore(place / "features", encoder, resize=resize, computing=computing)
+
+
+def so_far(step: str) -> Peaks:
+    """Of this process, and of the largest that it has started and that has ended."""
+    kinds = {"": resource.RUSAGE_SELF, " (worker)": resource.RUSAGE_CHILDREN}
+    return {step + name: resource.getrusage(kind).ru_maxrss / 1024 for name, kind in kinds.items()}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fields", type=int, nargs=2, default=[300, 3000])
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--place", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.place is None:
+        main(arguments.fields, arguments.workers)
+    else:
+        print(json.dumps(through_steps(arguments.place, arguments.workers)))

@@ -16,6 +16,7 @@ from mk11.runs.ledger import find_runs
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 ROW = "activessf/mae_activessf"
+FIELDS = 10
 # The row's own words, but with an encoder that needs no network, its distances, and limits for drawn cells.
 SELECT = (
     "filter=paper",
@@ -26,12 +27,12 @@ SELECT = (
     "encoder.image_size=64",
     "selection=activessf",
     "selection.thresholds.bounds=fixed",
-    "selection.thresholds.lower=30",
-    "selection.thresholds.upper=60",
+    "selection.thresholds.lower=34",
+    "selection.thresholds.upper=70",
     "gallery.fields=2",
     "gallery.field_px=200",
 )
-PRETRAIN = ("recipe=pretrain/published", "pool=selection", "ssl/tiny=mae", *PRETRAINING)
+PRETRAIN = ("recipe=pretrain/published", "pool=selection", "ssl/tiny=mae", *PRETRAINING, "batch_size=2")
 
 
 def python(*arguments):
@@ -51,7 +52,7 @@ def made_files(runs):
 @pytest.mark.long
 def test_one_command_makes_every_fold_of_a_row_and_the_report_leads_back_to_the_fields(tmp_path):
     fields, runs, out = tmp_path / "fields", tmp_path / "runs", tmp_path / "report"
-    generate_fields(fields, count=6, seed=0)
+    generate_fields(fields, count=FIELDS, seed=0)
     command = (
         "train.py", f"experiment={ROW}", f"select.fields={fields}", "fold=all",
         "data=synthetic", "data.scale=0.02", f"data.root={tmp_path / 'cells'}", "data.folds.count=2",
@@ -78,5 +79,5 @@ def test_one_command_makes_every_fold_of_a_row_and_the_report_leads_back_to_the_
         if run.stage == "select":
             counts = read_json(run.folder.path / "summary.json")["steps"]
             assert 0 < counts["selected"] < counts["kept"] < counts["regions"]
-            assert f"{fields}, 6 of fields, state {run.record['fields']['fingerprint']}" in page
+            assert f"{fields}, {FIELDS} of fields, state {run.record['fields']['fingerprint']}" in page
     assert Path(page.partition("selection: ")[2].partition(",")[0]).is_dir()

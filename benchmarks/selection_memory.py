@@ -3,10 +3,11 @@
 python benchmarks/selection_memory.py [--fields 300 3000] [--workers 2]
 
 Draws small fields, 400x300, with four textured cells. Each number of them goes through the steps of
-`select.py` in a process of its own: index, regions by the paper's filter, near-duplicates, features as long as
-a ResNet-50's, crops as shards; and then through `select.py` itself, gallery and all, with a small encoder. Told
-is the peak of resident memory up to each step, and of the largest worker; what 1,000 fields more have cost; and
-what 10,000 would take. Held all at once, the fields alone would take 343 MB a thousand. Linux only.
+`select.py` in a process of its own: index, regions by the paper's filter, near-duplicates, features as long
+as a ResNet-50's, choice by ActiveSSF, the gallery's map, crops as shards; and then through `select.py`
+itself, with a small encoder. Told is the peak of resident memory up to each step, and of the largest worker;
+what 1,000 fields more have cost; and what 10,000 would take. Held all at once, the fields alone would take
+343 MB a thousand. Linux only.
 """
 
 import argparse
@@ -22,38 +23,53 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from jaxtyping import UInt8
 
+from mk11.cli.selection.page import positions
+from mk11.data.fields import FieldData
+from mk11.data.near_duplicates import groups
+from mk11.data.transforms.resize import ShortSide
+from mk11.selection.features import Computing, FeatureStore
+from mk11.selection.field_crops import FieldCrops
+from mk11.selection.field_regions import Search, find_regions
+from mk11.selection.manifest import write_crops
 from mk11.selection.regions import Region, RegionFilter
+from mk11.selection.strategies.base import Candidates, Labelled
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, HEIGHT, SIDE = 400, 300, 80  # px
 DIMS, IMAGE_SIZE = 2048, 32  # numbers that a ResNet-50 makes of a crop; px a side that ours come from
 ASKED = 10_000  # fields
 
-Peaks = dict[str, float]  # MB by step and process
+Picture = UInt8[np.ndarray, "height width 3"]
+Peaks = dict[str, float]  # MB by step
 
 
 def main(counts: Sequence[int], workers: int) -> None:
     """Print the peaks for each number of fields, and what they come to."""
     peaks = {}
     with tempfile.TemporaryDirectory() as folder:
-        for count in sorted(counts):
+        for count in counts:
             place = Path(folder) / str(count)
             draw(place / "fields", count)
             asked = [sys.executable, __file__, "--place", str(place), "--workers", str(workers)]
             told = subprocess.run(asked, check=True, stdout=subprocess.PIPE, text=True).stdout
             peaks[count] = json.loads(told.splitlines()[-1]) | {"select.py": command(place, workers)}
-            print(f"{count} fields: {told_peaks(peaks[count])}", flush=True)
-    least, most = peaks[min(counts)], peaks[max(counts)]
-    a_thousand = {step: 1000 * (most[step] - least[step]) / (max(counts) - min(counts)) for step in most}
-    print(f"1,000 fields more: {told_peaks(a_thousand)}")
-    more = (ASKED - max(counts)) / 1000
-    print(f"{ASKED:,} fields would take: {told_peaks({s: most[s] + more * a_thousand[s] for s in most})}")
+            print(f"{count} fields: {in_words(peaks[count])}", flush=True)
+    few, many = counts
+    growth = {step: 1000 * (peak - peaks[few][step]) / (many - few) for step, peak in peaks[many].items()}
+    print(f"1,000 fields more: {in_words(growth)}")
+    more = (ASKED - many) / 1000
+    reached = {step: peak + more * growth[step] for step, peak in peaks[many].items()}
+    print(f"{ASKED:,} fields would take: {in_words(reached)}")
 
 
-def told_peaks(peaks: Peaks) -> str:
-    """In words."""
+def in_words(peaks: Peaks) -> str:
+    """On a line."""
     return ", ".join(f"{step} {value:.0f} MB" for step, value in peaks.items())
 
 
@@ -64,7 +80,7 @@ def draw(folder: Path, count: int) -> None:
         cv2.imwrite(str(folder / f"{number:06d}.png"), draw_field(number)[..., ::-1])
 
 
-def draw_field(number: int) -> UInt8[np.ndarray, "height width 3"]:
+def draw_field(number: int) -> Picture:
     """Purple cells, no two alike, on light ground."""
     generator = np.random.default_rng(number)
     field = np.full((HEIGHT, WIDTH, 3), 235, np.uint8)
@@ -77,7 +93,7 @@ def draw_field(number: int) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def command(place: Path, workers: int) -> float:
-    """Peak of `select.py` on the same fields, by a process that has started nothing else."""
+    """Peak of `select.py` on the same fields; never told as less than what this process holds."""
     asked = [
         sys.executable, str(ROOT / "select.py"), "fields=folder", f"fields.root={place / 'fields'}",
         f"fields.work_dir={place / 'index'}", "filter=paper", "data=synthetic", "data.scale=0.02",
@@ -93,58 +109,38 @@ def command(place: Path, workers: int) -> float:
 
 
 def through_steps(place: Path, workers: int) -> Peaks:
-    """Peaks after index, regions, near-duplicates, features and crops."""
-    # Imported here: what the parent holds would count as its children's.
-    from hydra.utils import instantiate
-    from region_scores import config
-
-    from mk11.data.fields import FieldData
-    from mk11.data.near_duplicates import groups
-    from mk11.selection.crops import CropShape
-    from mk11.selection.field_crops import FieldCrops
-    from mk11.selection.field_regions import Search, find_regions
-    from mk11.selection.manifest import write_crops
-
-    unset = dict.fromkeys(("um_per_pixel", "group_regex", "truth", "truth_kinds", "threads"))
-    given = {"name": "fields", "root": place / "fields", "on_bad_image": "error", "work_dir": place / "index"}
-    fields = FieldData(**given, **unset).fields.table
-    peaks = so_far("index")
-    shape = CropShape(margin=0.3, square=True, target_um_per_pixel=None)
-    search = Search(filter=Watched(instantiate(config("paper")), place / "peaks"), crop=shape, seed=0)
+    """Peaks after each step."""
+    peaks = {}
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("select", ["filter=paper", "selection=activessf", "fields=folder", "fields.root=none"])
+    fields = index(place)
+    peaks["index"] = peak()
+    search = Search(Watched(instantiate(cfg.filter), place / "peaks"), instantiate(cfg.crop), seed=0)
     regions = find_regions(fields, search=search, folder=place / "parts", workers=workers).regions
     kept = regions[regions["reason"] == ""].reset_index(drop=True)
-    peaks |= so_far("regions")
+    peaks["regions"] = peak()
     peaks["largest worker"] = max(float(file.read_text()) for file in (place / "peaks").iterdir())
     groups(kept["perceptual_hash"].tolist(), radius=20)
-    peaks |= so_far("near-duplicates")
-    crops = FieldCrops(kept, fields, shape)
-    features = feature_store(place).of(kept["crop_hash"].tolist(), kept["um_per_pixel"].tolist(), crops.of)
-    peaks |= so_far("features")
+    peaks["near-duplicates"] = peak()
+    crops, hashes = FieldCrops(kept, fields, search.crop), kept["crop_hash"].tolist()
+    features = store(place).of(hashes, kept["um_per_pixel"].tolist(), crops.of)
+    peaks["features"] = peak()
+    labelled = Labelled(hashes[:200], features[:200], np.arange(200) % 11, tuple("abcdefghijk"))
+    strategy = instantiate(cfg.selection)
+    chosen = strategy.select(Candidates(hashes, features), labelled, budget=None, seed=0)
+    peaks["choice"] = peak()
+    positions(chosen, features, seed=0)
+    peaks["map"] = peak()
     write_crops(place, kept, crops.of, how="shards")
-    return peaks | so_far("crops") | {"of that the matrix of features": features.nbytes / 2**20}
+    return peaks | {"crops": peak(), "of that the matrix of features": features.nbytes / 2**20}
 
 
-def feature_store(place: Path) -> "FeatureStore":  # noqa: F821  imported within
-    """For features of `DIMS` numbers that cost nothing: the first ones of the picture."""
-    import torch
-
-    from mk11.data.transforms.resize import ShortSide
-    from mk11.selection.features import Computing, FeatureStore
-
-    class FirstNumbers(torch.nn.Module):
-        """As timm's networks are asked for features."""
-
-        def forward_features(self, image: torch.Tensor) -> torch.Tensor:
-            return image.flatten(1)
-
-        def forward_head(self, image: torch.Tensor, *, pre_logits: bool) -> torch.Tensor:
-            return image[:, :DIMS]
-
-    network = SimpleNamespace(network=FirstNumbers(), mean=(0.5,) * 3, std=(0.5,) * 3)
-    encoder = SimpleNamespace(name="first", hash="0", image_size=IMAGE_SIZE, about={}, build=lambda: network)
-    computing = Computing(device=torch.device("cpu"), autocast=None, batch_size=64, threads=1)
-    resize = ShortSide(image_size=IMAGE_SIZE, crop_fraction=1.0)
-    return FeatureStore(place / "features", encoder, resize=resize, computing=computing)
+def index(place: Path) -> pd.DataFrame:
+    """The fields as `select.py` lists them."""
+    unset = dict.fromkeys(("um_per_pixel", "group_regex", "truth", "truth_kinds", "threads"))
+    work_dir, root = place / "index", place / "fields"
+    data = FieldData(name="fields", root=root, on_bad_image="error", work_dir=work_dir, **unset)
+    return data.fields.table
 
 
 class Watched(RegionFilter):
@@ -154,10 +150,10 @@ class Watched(RegionFilter):
         folder.mkdir()
         self.finder, self.folder = finder, folder
 
-    def find(self, image: np.ndarray, *, um_per_pixel: float | None, seed: int) -> list[Region]:
+    def find(self, image: Picture, *, um_per_pixel: float | None, seed: int) -> list[Region]:
         """What the other one finds."""
         found = self.finder.find(image, um_per_pixel=um_per_pixel, seed=seed)
-        (self.folder / str(os.getpid())).write_text(str(so_far("peak")["peak"]))
+        (self.folder / str(os.getpid())).write_text(str(peak()))
         return found
 
     def about(self) -> Mapping[str, Any]:
@@ -165,10 +161,31 @@ class Watched(RegionFilter):
         return self.finder.about()
 
 
-def so_far(step: str) -> Peaks:
-    """Of this process; `getrusage` would count what its parent held."""
+class FirstNumbers(torch.nn.Module):
+    """Features that cost nothing: the first numbers of the picture."""
+
+    def forward_features(self, image: torch.Tensor) -> torch.Tensor:
+        """As timm's networks are asked for features."""
+        return image.flatten(1)
+
+    def forward_head(self, image: torch.Tensor, *, pre_logits: bool) -> torch.Tensor:
+        """The same."""
+        return image[:, :DIMS]
+
+
+def store(place: Path) -> FeatureStore:
+    """For these features."""
+    network = SimpleNamespace(network=FirstNumbers(), mean=(0.5,) * 3, std=(0.5,) * 3)
+    encoder = SimpleNamespace(name="first", hash="0", image_size=IMAGE_SIZE, about={}, build=lambda: network)
+    computing = Computing(device=torch.device("cpu"), autocast=None, batch_size=64, threads=1)
+    resize = ShortSide(image_size=IMAGE_SIZE, crop_fraction=1.0)
+    return FeatureStore(place / "features", encoder, resize=resize, computing=computing)
+
+
+def peak() -> float:
+    """MB of this process until now; `getrusage` would count what its parent held."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
-    return {step: int(line.split()[1]) / 1024}
+    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

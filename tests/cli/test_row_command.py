@@ -1,9 +1,9 @@
 """A published row as a user runs it: one command for all folds, on drawn cells and fields; the report."""
 
+import csv
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from activessf_rows import PRETRAINING, TRAINING
@@ -72,12 +72,19 @@ def test_one_command_makes_every_fold_of_a_row_and_the_report_leads_back_to_the_
     assert len(find_runs([runs])[0]) == 6
 
     python("-m", "mk11.report", str(runs), "--out", str(out), "--draws", "20", "--identify")
-    assert f"| {ROW}" in (out / "summary.md").read_text()
+    assert [(one["configuration"], one["folds"]) for one in table(out / "summary.csv")] == [(ROW, "2")]
+    of = {(run.stage, run.fold): run for run in found}
     page = (out / "index.html").read_text()
-    for run in found:
-        assert str(run.folder.path) in page
-        if run.stage == "select":
-            counts = read_json(run.folder.path / "summary.json")["steps"]
-            assert 0 < counts["selected"] < counts["kept"] < counts["regions"]
-            assert f"{fields}, {FIELDS} of fields, state {run.record['fields']['fingerprint']}" in page
-    assert Path(page.partition("selection: ")[2].partition(",")[0]).is_dir()
+    for line in table(out / "runs.csv"):
+        before, selected = (of[stage, int(line["fold"])] for stage in ("pretrain", "select"))
+        assert line["pre-training"].startswith(f"{before.folder.path}, mae on ")
+        assert line["selection"].startswith(f"{selected.folder.path}, activessf by features of ")
+        state = selected.record["fields"]["fingerprint"]
+        assert line["fields"] == f"{fields}, {FIELDS} of fields, state {state}"
+        assert all(line[step] in page for step in ("pre-training", "selection", "fields"))
+        counts = read_json(selected.folder.path / "summary.json")["steps"]
+        assert 0 < counts["selected"] < counts["eligible"] < counts["kept"]
+
+
+def table(path):
+    return list(csv.DictReader(path.read_text().splitlines()))

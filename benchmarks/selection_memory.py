@@ -24,21 +24,16 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from jaxtyping import UInt8
 
-from mk11.cli.selection.page import positions
 from mk11.data.fields import FieldData
 from mk11.data.near_duplicates import groups
-from mk11.data.transforms.resize import ShortSide
-from mk11.selection.features import Computing, FeatureStore
-from mk11.selection.field_crops import FieldCrops
+from mk11.selection.crops import CropShape
 from mk11.selection.field_regions import Search, find_regions
-from mk11.selection.manifest import write_crops
 from mk11.selection.regions import Region, RegionFilter
-from mk11.selection.strategies.base import Candidates, Labelled
+from mk11.selection.strategies.base import Candidates, Labelled, Strategy
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, HEIGHT, SIDE = 400, 300, 80  # px
@@ -110,11 +105,12 @@ def command(place: Path, workers: int) -> float:
 
 def through_steps(place: Path, workers: int) -> Peaks:
     """Peaks after each step."""
-    peaks = {}
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("select", ["filter=paper", "selection=activessf", "fields=folder", "fields.root=none"])
-    fields = index(place)
-    peaks["index"] = peak()
+    unset = dict.fromkeys(("um_per_pixel", "group_regex", "truth", "truth_kinds", "threads"))
+    root, work_dir = place / "fields", place / "index"
+    fields = FieldData(name="", root=root, on_bad_image="error", work_dir=work_dir, **unset).fields.table
+    peaks = {"index": peak()}
     search = Search(Watched(instantiate(cfg.filter), place / "peaks"), instantiate(cfg.crop), seed=0)
     regions = find_regions(fields, search=search, folder=place / "parts", workers=workers).regions
     kept = regions[regions["reason"] == ""].reset_index(drop=True)
@@ -122,25 +118,28 @@ def through_steps(place: Path, workers: int) -> Peaks:
     peaks["largest worker"] = max(float(file.read_text()) for file in (place / "peaks").iterdir())
     groups(kept["perceptual_hash"].tolist(), radius=20)
     peaks["near-duplicates"] = peak()
-    crops, hashes = FieldCrops(kept, fields, search.crop), kept["crop_hash"].tolist()
+    return peaks | from_crops_on(place, kept, fields, search.crop, instantiate(cfg.selection))
+
+
+def from_crops_on(
+    place: Path, kept: pd.DataFrame, fields: pd.DataFrame, shape: CropShape, strategy: Strategy
+) -> Peaks:
+    """Peaks after the steps that need torch, which workers never import."""
+    from mk11.cli.selection.page import positions
+    from mk11.selection.field_crops import FieldCrops
+    from mk11.selection.manifest import write_crops
+
+    peaks = {"imports": peak()}
+    crops, hashes = FieldCrops(kept, fields, shape), kept["crop_hash"].tolist()
     features = store(place).of(hashes, kept["um_per_pixel"].tolist(), crops.of)
     peaks["features"] = peak()
-    labelled = Labelled(hashes[:200], features[:200], np.arange(200) % 11, tuple("abcdefghijk"))
-    strategy = instantiate(cfg.selection)
+    labelled = Labelled(hashes[:99], features[:99], np.arange(99) % 11, tuple("abcdefghijk"))
     chosen = strategy.select(Candidates(hashes, features), labelled, budget=None, seed=0)
     peaks["choice"] = peak()
     positions(chosen, features, seed=0)
     peaks["map"] = peak()
     write_crops(place, kept, crops.of, how="shards")
     return peaks | {"crops": peak(), "of that the matrix of features": features.nbytes / 2**20}
-
-
-def index(place: Path) -> pd.DataFrame:
-    """The fields as `select.py` lists them."""
-    unset = dict.fromkeys(("um_per_pixel", "group_regex", "truth", "truth_kinds", "threads"))
-    work_dir, root = place / "index", place / "fields"
-    data = FieldData(name="fields", root=root, on_bad_image="error", work_dir=work_dir, **unset)
-    return data.fields.table
 
 
 class Watched(RegionFilter):
@@ -161,20 +160,22 @@ class Watched(RegionFilter):
         return self.finder.about()
 
 
-class FirstNumbers(torch.nn.Module):
-    """Features that cost nothing: the first numbers of the picture."""
+def store(place: Path) -> Any:  # noqa: ANN401  its type imports torch
+    """For features that cost nothing: the first numbers of the picture."""
+    import torch
 
-    def forward_features(self, image: torch.Tensor) -> torch.Tensor:
-        """As timm's networks are asked for features."""
-        return image.flatten(1)
+    from mk11.data.transforms.resize import ShortSide
+    from mk11.selection.features import Computing, FeatureStore
 
-    def forward_head(self, image: torch.Tensor, *, pre_logits: bool) -> torch.Tensor:
-        """The same."""
-        return image[:, :DIMS]
+    class FirstNumbers(torch.nn.Module):
+        """Asked for features as timm's networks are."""
 
+        def forward_features(self, image: torch.Tensor) -> torch.Tensor:
+            return image.flatten(1)
 
-def store(place: Path) -> FeatureStore:
-    """For these features."""
+        def forward_head(self, image: torch.Tensor, *, pre_logits: bool) -> torch.Tensor:
+            return image[:, :DIMS]
+
     network = SimpleNamespace(network=FirstNumbers(), mean=(0.5,) * 3, std=(0.5,) * 3)
     encoder = SimpleNamespace(name="first", hash="0", image_size=IMAGE_SIZE, about={}, build=lambda: network)
     computing = Computing(device=torch.device("cpu"), autocast=None, batch_size=64, threads=1)

@@ -40,10 +40,11 @@ class PaperFilter(RegionFilter):
         self.blur_side, self.blur_sigma = blur_side, blur_sigma
         self.limits, self.noise = limits, noise
         self.kmeans: dict[str, Any] = {
-            "cluster_bits": cluster_bits, "start_bits": start_bits, "clusters": clusters, "starts": starts,
+            "cluster_bits": min(cluster_bits, bits), "start_bits": min(start_bits, cluster_bits, bits),
+            "clusters": clusters, "starts": starts,
             "trials": trials, "iterations": iterations, "refinements": refinements, "stride": stride,
         }  # fmt: skip
-        _check_kmeans(self.kmeans, bits)
+        _check_kmeans({"bits": bits, **self.kmeans})
         self.ranges = {name: HsvRange(**ends) for name, ends in ranges.items()}
 
     def find(self, image: Picture, *, um_per_pixel: float | None, seed: int) -> list[Region]:
@@ -84,13 +85,13 @@ class PaperFilter(RegionFilter):
         return {"rule": "paper", **told, **self.kmeans, "ranges": ranges, **limits}
 
 
-def _check_kmeans(given: Mapping[str, Any], bits: int) -> None:
+def _check_kmeans(given: Mapping[str, Any]) -> None:
     """UserError for a setting of K-means that its key cannot hold."""
     for key in ("starts", "trials", "iterations"):
         check_whole(f"filter.{key}", given[key], least=1)
     check_whole("filter.refinements", given["refinements"], least=0)
-    finer = [given["start_bits"], given["cluster_bits"], bits]
-    if not 1 <= finer[0] <= finer[1] <= finer[2] <= 8:
-        raise UserError(f"filter.start_bits, cluster_bits and bits must ascend within 1-8, but are {finer}")
+    for key in ("start_bits", "cluster_bits", "bits"):
+        if given[key] not in range(1, 9):
+            raise UserError(f"filter.{key} must be in 1-8, but is {given[key]}")
     if not 0 < given["stride"] < 2:
         raise UserError(f"filter.stride must lie between 0 and 2, but is {given['stride']}")

@@ -72,11 +72,15 @@ def test_mean_colour_is_that_of_the_field_in_rgb(make):
     assert [round(found[0].mean_red), round(found[0].mean_blue)] == [90, 200]
 
 
+def test_fewer_bits_are_fewer_for_starts_too(make):
+    assert make("paper", "filter.bits=4").kmeans["start_bits"] == 4
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ("start_bits=7", r"must ascend within 1-8, but are \[7, 6, 7\]"),
-        ("bits=9", "must ascend within 1-8"),
+        ("bits=9", "filter.bits must be in 1-8, but is 9"),
+        ("start_bits=0", "filter.start_bits must be in 1-8, but is 0"),
         ("stride=2", "filter.stride must lie between 0 and 2, but is 2"),
         ("starts=0", "filter.starts must be a whole number of at least 1"),
     ],

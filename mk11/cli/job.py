@@ -9,7 +9,7 @@ from typing import Any
 from hydra.utils import instantiate
 
 from mk11.cli.checks import check_config
-from mk11.cli.lineage import inherited_marks, provenance, weights_report
+from mk11.cli.lineage import fields_behind, inherited_marks, provenance, weights_report
 from mk11.cli.parts import TrainParts
 from mk11.cli.rules import check_given
 from mk11.cli.stages.ensure import check_stage
@@ -119,6 +119,7 @@ class Job(TrainParts):
                 "weights_hash": self.weights_hash,
                 "report": asdict(report) if report else None,
                 "stage": self.pretraining and str(self.pretraining.folder.path),
+                "field_states": fields_behind(self.weights),
             },
             "tuned": cfg.analysis.tuned,  # the search that chose this configuration
         }

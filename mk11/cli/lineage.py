@@ -50,3 +50,9 @@ def tuned_by(search: object) -> str:
 def provenance(weights: str) -> dict[str, Any]:
     """What `model.weights` says of itself; empty unless this project wrote it, at any stage."""
     return {} if weights in NO_FILES else read_provenance(Path(weights).expanduser())
+
+
+def fields_behind(weights: str) -> list[str]:
+    """Fingerprints of the fields whose regions an encoder was pre-trained on; empty where it was not."""
+    selections = (provenance(weights).get("pool") or {}).get("selections") or ()
+    return sorted({told["fields"]["fingerprint"] for told in selections if told.get("fields")})

@@ -97,10 +97,17 @@ def settings_of(run: Run) -> dict[str, Any]:
         "model": run.model,
         "model.weights": weights if staged else lineage.get("weights_hash") or weights,
         "experiment": run.row if staged else None,  # the file says by what stages
+        **(_selected(run, lineage) if staged else {}),
         "precision": run.record.get("precision"),
         "data.set": run.data_set,
         "data.classes": list(run.classes),
     }
+
+
+def _selected(run: Run, lineage: Mapping[str, Any]) -> dict[str, Any]:
+    """How the images of the stage before were selected, and from which fields, known by what they show."""
+    told = {"select.overrides": (run.config.get("select") or {}).get("overrides")}
+    return {key: value for key, value in {**told, "fields": lineage.get("field_states")}.items() if value}
 
 
 def group_runs(runs: Iterable[Run]) -> list[Configuration]:

@@ -6,7 +6,7 @@ part is whole or absent, so that a killed process leaves what it had finished.
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,6 @@ from jaxtyping import Float
 
 from mk11.errors import UserError
 from mk11.files import read_json, replacing, write_json
-
-Vector = Float[np.ndarray, " dim"]
 
 
 class FeatureFiles:
@@ -36,13 +34,28 @@ class FeatureFiles:
         elif read_json(file) != told:
             raise UserError(f"{folder} must hold features of {told}, but holds others; delete it")
 
-    def read(self, names: Sequence[str]) -> dict[str, Vector]:
-        """Vectors of those of `names` that are there."""
-        wanted = set(names)
-        found: dict[str, Vector] = {}
+    def known(self, names: Sequence[str]) -> set[str]:
+        """Those of `names` that are there."""
+        there: set[str] = set()
         for part in self._parts():
-            found.update(_read(part, wanted - found.keys()))
-        return found
+            there.update(_content(part, "names").tolist())
+        return there.intersection(names)
+
+    def read(self, names: Sequence[str]) -> Float[np.ndarray, "images dim"]:
+        """Vectors in the order of `names`, which may repeat; all of them are there.
+
+        Filled part by part: those of ten thousand fields take a gigabyte, and should not take it twice.
+        """
+        rows: dict[str, list[int]] = {}
+        for row, name in enumerate(names):
+            rows.setdefault(name, []).append(row)
+        vectors = np.empty((len(names), 0), np.float32)
+        for part in self._parts():
+            for name, vector in _vectors(part, rows.keys()):
+                if not vectors.size:
+                    vectors = np.empty((len(names), len(vector)), vector.dtype)
+                vectors[rows[name]] = vector
+        return vectors
 
     def add(self, names: Sequence[str], vectors: Float[np.ndarray, "images dim"]) -> None:
         """Write a part; the caller holds the folder's lock, and names are not in any other part."""
@@ -57,13 +70,19 @@ class FeatureFiles:
         return sorted(self.folder.glob("part-*.npz"))
 
 
-def _read(part: Path, wanted: set[str]) -> dict[str, Vector]:
-    """Vectors are only decoded where a name is wanted."""
+def _vectors(part: Path, wanted: Collection[str]) -> Iterator[tuple[str, Float[np.ndarray, " dim"]]]:
+    """Those of a part that are wanted; only decoded where one is."""
+    places = [(place, name) for place, name in enumerate(_content(part, "names").tolist()) if name in wanted]
+    vectors = _content(part, "vectors") if places else ()
+    for place, name in places:
+        yield name, vectors[place]
+
+
+def _content(part: Path, name: str) -> np.ndarray:
+    """One array of a part; only that one is decoded."""
     try:
         with np.load(part, allow_pickle=False) as content:
-            rows = [row for row, name in enumerate(content["names"].tolist()) if name in wanted]
-            vectors = content["vectors"][rows] if rows else ()
-            return dict(zip(content["names"][rows].tolist(), vectors, strict=True)) if rows else {}
+            return content[name]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{part} must be as this program wrote it, but is damaged; delete it: {error}"

@@ -24,10 +24,10 @@ from mk11.data.transforms.plain import Plain
 from mk11.data.transforms.resize import FixedScale, ShortSide
 from mk11.errors import UserError
 from mk11.models.features import evaluating, pooled
-from mk11.selection.feature_files import FeatureFiles, Vector
+from mk11.selection.feature_files import FeatureFiles
 
 VERSION = 1  # of the way from a crop to its features; another one computes anew
-PART = 512  # crops in memory at a time, and images that a killed process may have to compute again
+PART = 128  # crops in memory at a time (a megabyte each), and images that a killed process may compute again
 
 
 @runtime_checkable
@@ -126,12 +126,10 @@ class FeatureStore:
                 file is damaged.
         """
         names = [self._name(one, scale) for one, scale in zip(hashes, um_per_pixel, strict=True)]
-        known = self.files.read(names)
-        if len(known) < len(set(names)):
+        if not self.files.known(names).issuperset(names):
             with FileLock(self.files.folder / "lock"):
-                known = self.files.read(names)
-                self._compute(names, hashes, known, crops)
-        return np.stack([known[name] for name in names])
+                self._compute(names, hashes, self.files.known(names), crops)
+        return self.files.read(names)
 
     def _name(self, content: str, um_per_pixel: float) -> str:
         if not self.resize.keeps_scale:
@@ -146,7 +144,7 @@ class FeatureStore:
         self,
         names: Sequence[str],
         hashes: Sequence[str],
-        known: dict[str, Vector],
+        known: set[str],
         crops: Callable[[list[int]], Iterable[Crop]],
     ) -> None:
         """Add to disk and to `known` what `known` lacks."""
@@ -157,10 +155,9 @@ class FeatureStore:
             for crop in part:
                 self._check(crop, hashes[crop.row])
             found = [names[crop.row] for crop in part]
-            vectors = self._vectors(part)
-            self.files.add(found, vectors)
-            known.update(zip(found, vectors, strict=True))
-        assert not first.keys() - known.keys(), "crops() must yield every row that it is asked for"
+            self.files.add(found, self._vectors(part))
+            known.update(found)
+        assert first.keys() <= known, "crops() must yield every row that it is asked for"
 
     def _check(self, crop: Crop, expected: str) -> None:
         """A wrong crop would be remembered for ever under another one's name."""

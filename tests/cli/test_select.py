@@ -43,7 +43,7 @@ def test_fields_become_a_manifest_of_crops(select_in_process, capsys):
 
 
 def test_the_folder_tells_of_every_field_and_region(select_in_process):
-    _, job = select_in_process("filter.limits.min_side_px=20")
+    _, job = select_in_process("filter.limits.min_side_px=20", "budget=2")
     regions = pd.read_parquet(job.folder.path / "regions.parquet")
     assert set(regions["reason"]) == {"", "small"}
     assert len(pd.read_parquet(job.folder.path / "fields.parquet")) == 6
@@ -102,7 +102,7 @@ def test_prototypes_see_the_training_split_alone(select_in_process, monkeypatch)
         return of(store, hashes, scales, crops)
 
     monkeypatch.setattr(FeatureStore, "of", noted)
-    _, job = select_in_process()
+    _, job = select_in_process("budget=2")
     table = job.fold.table
     assert set(table.loc[table["split"] == "train", "content_hash"]) <= set(asked)
     assert not set(table.loc[table["split"] != "train", "content_hash"]) & set(asked)
@@ -182,6 +182,15 @@ def test_an_encoder_that_saw_held_out_images_is_refused(pretrain_in_process, sel
     with pytest.raises(SystemExit):
         select_in_process(*own, "encoder.image_size=null")
     assert "encoder must not have seen the fold's held-out images" in capsys.readouterr().err
+
+
+def test_a_selection_that_admits_nothing_is_no_result(select_in_process, capsys):
+    bounds = ("bounds=fixed", "lower=1e-9", "upper=2e-9")
+    with pytest.raises(SystemExit):
+        select_in_process(*(f"selection.thresholds.{word}" for word in bounds))
+    told = capsys.readouterr().err
+    assert "selection=activessf must admit regions, but none of " in told
+    assert "thresholds are 1.14e-09 to 1.29e-09" in told
 
 
 def test_unreadable_fields_are_listed(select_in_process, disc_fields, tmp_path, capsys):

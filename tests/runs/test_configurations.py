@@ -99,6 +99,16 @@ def test_encoders_of_one_stage_differ_over_folds_within_one_configuration(run):
     assert len(group_runs(runs)) == 1
 
 
+def test_another_selection_or_other_fields_are_another_configuration(run):
+    def staged(budget, fields):
+        select = {"fields": "smears", "overrides": [f"budget={budget}"]}
+        lineage = {"weights_hash": "a", "field_states": [fields]}
+        return run(config={"model.weights": "stage:pretrain", "select": select}, lineage=lineage)
+
+    runs = [staged(100, "f1"), staged(200, "f1"), staged(100, "f2"), staged(100, "f1")]
+    assert [len(one.runs) for one in group_runs(runs)] == [2, 1, 1]
+
+
 def test_missing_cells_are_counted_for_every_seed_that_has_a_fold(run):
     runs = [run(fold=0), run(fold=1, finished=False), run(fold=2), run(fold=1, seed=1)]
     (found,) = group_runs(runs)

@@ -228,7 +228,7 @@ def test_no_more_than_a_part_of_the_crops_is_in_memory(tmp_path, monkeypatch):
 
     def crops(rows):
         for row in rows:
-            ahead.append(row - len(made.files.read([content_hash(image) for image in images])))
+            ahead.append(row - len(made.files.known([content_hash(image) for image in images])))
             yield Crop(row, images[row], math.nan)
 
     asked(made, images, crops)

@@ -1,6 +1,7 @@
 """One selection: fields -> regions -> candidates -> selected."""
 
 import numpy as np
+import pandas as pd
 import torch
 from filelock import FileLock
 from PIL import Image
@@ -81,7 +82,19 @@ def choose(job: SelectJob, found: Found) -> Chosen:
     asked = isinstance(job.strategy, Uncertainty)
     candidates = Candidates(hashes, features, class_probabilities(labelled, features) if asked else None)
     selection = job.strategy.selection(candidates, labelled, budget=job.cfg.budget, seed=job.cfg.seed)
+    _check_admitted(job, selection.table)
     return Chosen(kept, screening, eligible.index.to_numpy(), features, labelled, selection, crops)
+
+
+def _check_admitted(job: SelectJob, table: pd.DataFrame) -> None:
+    """UserError where a strategy admits nothing: no run could learn from that."""
+    if not table["admitted"].any():
+        low, high = table["threshold"].min(), table["threshold"].max()
+        raise UserError(
+            f"selection={job.row} must admit regions, but none of {len(table)} is within the threshold of its"
+            f" prototype: the nearest is {table['distance'].min():.3g} away, thresholds are {low:.3g} to"
+            f" {high:.3g}; selection.thresholds has other bounds, and budget=N takes the N nearest for theirs"
+        )
 
 
 def _labelled(job: SelectJob, store: FeatureStore) -> Labelled:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from tqdm import tqdm
+from mk11.terminal import with_progress
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -16,11 +16,11 @@ def in_threads(
 ) -> list[Result]:
     """`[function(item) for item in items]` on `threads` threads (None: one per core this process may use).
 
-    Threads do, because decoding and hashing release Python's lock. The bar shows on terminals only.
+    Threads do, because decoding and hashing release Python's lock.
     """
     with ThreadPoolExecutor(threads or cores()) as pool:
         results = pool.map(function, items)
-        return list(tqdm(results, total=len(items), desc=title, unit="image", leave=False, disable=None))
+        return list(with_progress(results, total=len(items), title=title, unit="image"))
 
 
 def cores() -> int:

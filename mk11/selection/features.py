@@ -16,7 +16,6 @@ import torch
 from filelock import FileLock
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from mk11.data.cache import Pixels
 from mk11.data.images import content_hash
@@ -25,6 +24,7 @@ from mk11.data.transforms.resize import FixedScale, ShortSide
 from mk11.errors import UserError
 from mk11.models.features import evaluating, pooled
 from mk11.selection.feature_files import FeatureFiles
+from mk11.terminal import with_progress
 
 VERSION = 1  # of the way from a crop to its features; another one computes anew
 PART = 128  # crops in memory at a time (a megabyte each), and images that a killed process may compute again
@@ -150,8 +150,8 @@ class FeatureStore:
         """Add to disk and to `known` what `known` lacks."""
         first = {name: row for row, name in reversed(list(enumerate(names))) if name not in known}
         asked = sorted(first.values())
-        bar = tqdm(crops(asked), total=len(asked), desc="features", unit="crop", leave=False, disable=None)
-        for part in _parts(iter(bar), PART):
+        bar = with_progress(crops(asked), total=len(asked), title="features", unit="crop")
+        for part in _parts(bar, PART):
             for crop in part:
                 self._check(crop, hashes[crop.row])
             found = [names[crop.row] for crop in part]

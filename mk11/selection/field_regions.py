@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from mk11.data.images import UnreadableImage, content_hash, read_rgb
 from mk11.data.near_duplicates import perceptual_hash
@@ -22,6 +21,7 @@ from mk11.errors import UserError
 from mk11.files import replacing
 from mk11.selection.crops import CropShape
 from mk11.selection.regions import KEPT, Region, RegionFilter
+from mk11.terminal import with_progress
 
 PART = 32  # fields a part: what a kill can lose
 CROP_TYPES = {"crop_hash": "str", "perceptual_hash": "str"}
@@ -108,7 +108,7 @@ def find_regions(fields: pd.DataFrame, *, search: Search, folder: Path, workers:
     done = {name for part in _parts(folder) for name in pd.read_parquet(part)["field_hash"]}
     todo = _records(fields[~fields["content_hash"].isin(done)])
     with _mapped(search, todo, workers) as results:
-        looked = tqdm(results, total=len(todo), desc="regions", unit="field", leave=False, disable=None)
+        looked = with_progress(results, total=len(todo), title="regions", unit="field")
         pairs = zip(todo, looked, strict=True)
         while part := list(itertools.islice(pairs, PART)):
             _write_part(folder, part)

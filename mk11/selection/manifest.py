@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import webdataset
 from jaxtyping import UInt8
-from tqdm import tqdm
 
 from mk11.files import replacing
 from mk11.selection.features import Crop
+from mk11.terminal import with_progress
 
 SHARD = 1000  # crops in a shard
 CROPS, SHARDS = "crops", "shards"
@@ -29,8 +29,7 @@ def write_crops(folder: Path, table: pd.DataFrame, crops: Crops, *, how: str) ->
         how: ``png``: a file each; ``shards``: WebDataset archives, told as ``ARCHIVE/NAME``; ``none``.
     """
     names = dict(zip(table.index, table["crop_hash"], strict=True))
-    shown = tqdm(crops([*names]), total=len(names), desc="crops", unit="crop", leave=False, disable=None)
-    bar = iter(shown)
+    bar = with_progress(crops([*names]), total=len(names), title="crops", unit="crop")
     if how == "png":
         return _as_png(folder / CROPS, names, bar)
     if how == "shards":

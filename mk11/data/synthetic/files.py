@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from filelock import FileLock
 from jaxtyping import UInt8
-from tqdm import tqdm
 
 from mk11.data.parallel import cores
 from mk11.errors import UserError
+from mk11.terminal import with_progress
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -76,7 +76,7 @@ def write_png(path: Path, picture: UInt8[np.ndarray, "height width 3"]) -> None:
 
 
 def _listed(results: Iterable[Result], total: int, title: str) -> list[Result]:
-    return list(tqdm(results, total=total, desc=title, unit="image", leave=False, disable=None))
+    return list(with_progress(results, total=total, title=title, unit="image"))
 
 
 def _one_thread() -> None:

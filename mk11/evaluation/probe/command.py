@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from tqdm import tqdm
 
 from mk11.data.settings import check_whole
 from mk11.errors import UserError
@@ -22,7 +21,7 @@ from mk11.evaluation.probe.table import print_mean, print_probe
 from mk11.evaluation.probe.words import OF_COMPUTING, OF_FOLDS, told_as
 from mk11.files import writable_folder
 from mk11.loop.precision import autocast_type, resolve_precision
-from mk11.terminal import console_of, plain
+from mk11.terminal import console_of, plain, with_progress
 
 NEIGHBOURS = (1, 5, 10, 20, 50, 100)  # DINO tries 10 to 200; small classes need fewer
 TEMPERATURE = 0.07  # Wu et al. 2018, sec. 3.4; DINO's too
@@ -143,7 +142,7 @@ def _probe_one(work: Work, settings: Settings, computing: Computing, precision: 
     """One encoder on its folds; each result is written as soon as it is there."""
     encoder = work.encoder
     extractor, results = Extractor(encoder, computing), []
-    for one in tqdm(work.asked, desc=encoder.name, unit="fold", leave=False, disable=None):
+    for one in with_progress(work.asked, total=len(work.asked), title=encoder.name, unit="fold"):
         splits = extractor.splits(one.fold, one.data)
         table = one.fold.table
         groups = table.loc[table["split"] == "train", "group"].to_numpy()

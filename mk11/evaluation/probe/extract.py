@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from mk11.data.batches import one_thread
 from mk11.data.cells import CellData, Fold
@@ -19,6 +18,7 @@ from mk11.data.transforms.resize import resize_policy
 from mk11.errors import UserError
 from mk11.evaluation.probe.encoders import Encoder, Ready
 from mk11.models.features import features
+from mk11.terminal import with_progress
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Extractor:
         )
         found = features(
             self.ready.network,
-            tqdm(loader, desc="features", unit="batch", leave=False, disable=None),
+            with_progress(loader, total=len(loader), title="features", unit="batch"),
             device=self.computing.device,
             autocast=self.computing.autocast,
         )

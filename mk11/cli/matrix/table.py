@@ -38,11 +38,11 @@ def print_cells(matrix: MatrixFolder) -> bool:
     cells = [*records, *_never_begun(matrix, records)]
     names = _names(cells)
     table = Table(title="Cells")
-    for column in ("cell", "outcome", "minutes", "validation"):
-        table.add_column(column, justify="right" if column in ("minutes", "validation") else "left")
+    for column in ("cell", "outcome", "minutes", "value"):
+        table.add_column(column, justify="right" if column in ("minutes", "value") else "left")
     for name, record in zip(names, cells, strict=True):
         minutes = "" if record.seconds is None else f"{record.seconds / 60:.1f}"
-        value = "" if record.value is None else f"{record.value:.4f}"
+        value = "" if record.value is None else f"{record.value:.4g}"
         table.add_row(escape(name), _told(record), minutes, value)
     console = Console()
     console.print(table)

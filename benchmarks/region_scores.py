@@ -1,13 +1,15 @@
 """Stage 1 scored on the real fields of three laboratories, within and across them, beside the paper's rule.
 
-python benchmarks/region_scores.py [--shared ../shared/data] [--seed 0]
+python benchmarks/region_scores.py [--shared ../shared/data] [--seed 0] [--draws 0]
 
 A seeded draw takes 20 fields of BCCD, 15 of TXL PBC and 15 of Raabin to learn from; all others are scored.
 Across laboratories the rule is learnt from one laboratory's marked fields and adapted to the other's fields
-of the draw without their marks. As labelled, and corrected by region_corrections.csv.
+of the draw without their marks. As labelled, and corrected by region_corrections.csv. `--draws 20` instead
+scores the rules of as many draws, each within its laboratory, and prints their median and the lowest.
 """
 
 import argparse
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,12 +29,14 @@ from mk11.selection.filters.describe import in_words
 from mk11.selection.filters.examples import Example
 from mk11.selection.filters.fitted import FittedFilter
 from mk11.selection.filters.learning import learn_rule
+from mk11.selection.filters.smallest import with_sound_limit
 from mk11.selection.regions import Region, RegionFilter
 from mk11.selection.scoring.corrections import corrected, read_corrections, without_unsure
 from mk11.selection.scoring.scores import Matched, match_fields, scores
 from mk11.selection.scoring.truth import read_truth
 
 HERE = Path(__file__).resolve().parent
+FIGURES = ("recall", "precision", "overlap")
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,7 @@ def told(finder: RegionFilter, laboratory: Laboratory, title: str) -> None:
     parts = []
     for name, match in matched(finder, laboratory).items():
         found = scores(match, fields=len(laboratory.split[1]))
-        figures = " / ".join(
-            "  -  " if found[key] is None else f"{found[key]:.3f}"
-            for key in ("recall", "precision", "overlap")
-        )
+        figures = in_row([found[key] for key in FIGURES])
         parts.append(f"{name} {figures} ({found['cells']} cells, {found['regions']} regions)")
     print(f"{title:<28}" + "   ".join(parts), flush=True)
 
@@ -124,11 +125,12 @@ def fitted_to(examples: Sequence[Example]) -> FittedFilter:
     """filter=fitted, learnt from these examples."""
     cfg = config("fitted")
     segmentation = instantiate(cfg.segmentation)
-    return FittedFilter(
+    fitted = FittedFilter(
         rule=learn_rule(examples, settings=segmentation), segmentation=segmentation,
         limits=instantiate(cfg.limits), min_evidence=cfg.min_evidence, smallest_share=cfg.smallest_share,
         noise=cfg.noise,
     )  # fmt: skip
+    return with_sound_limit(fitted, examples)
 
 
 def main(shared: Path, seed: int) -> None:
@@ -154,9 +156,33 @@ def main(shared: Path, seed: int) -> None:
             told(adapted, target, f"{source.name} -> {target.name}, adapted")
 
 
+def main_draws(shared: Path, draws: int) -> None:
+    """Print how figures within a laboratory differ between draws of the fields learnt from."""
+    cv2.setNumThreads(1)
+    found = defaultdict(list)
+    for seed in range(draws):
+        for one in laboratories(shared, seed):
+            for name, match in matched(fitted_to(one.examples(marked=True)), one).items():
+                told = scores(match, fields=len(one.split[1]))
+                found[one.name, name].append([told[key] for key in FIGURES])
+    print(f"recall / precision / median box overlap over {draws} draws: median, lowest")
+    for (laboratory, name), figures in found.items():
+        median, lowest = np.median(figures, axis=0), np.min(figures, axis=0)
+        print(f"{laboratory:<8}{name:<13}{in_row(median)}   {in_row(lowest)}", flush=True)
+
+
+def in_row(figures: Sequence[float | None]) -> str:
+    """Three figures with strokes between; a share of nothing is a dash."""
+    return " / ".join("  -  " if one is None else f"{one:.3f}" for one in figures)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shared", type=Path, default=HERE.parent.parent / "shared" / "data")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--draws", type=int, default=0)
     arguments = parser.parse_args()
-    main(arguments.shared, arguments.seed)
+    if arguments.draws:
+        main_draws(arguments.shared, arguments.draws)
+    else:
+        main(arguments.shared, arguments.seed)

@@ -69,8 +69,14 @@ def in_words(rule: ColourRule, *, threshold: float) -> str:
         f"accepts hue {h0}-{h1} (OpenCV; {d0}-{d1} degrees),"
         f" saturation {told.saturation[0]}-{told.saturation[1]}, value {told.value[0]}-{told.value[1]}"
         f" (middle nine tenths, ground made white): {told.share:.1%} of all colours;"
-        f" typical cell {rule.cell_px:.0f} px, smallest {rule.smallest_px:.0f} px"
+        f" typical cell {rule.cell_px:.0f} px, smallest {rule.smallest_px:.0f} px{_left_out(rule)}"
     )
+
+
+def _left_out(rule: ColourRule) -> str:
+    sides = rule.provenance.get("too_small_px", ())
+    told = ", ".join(f"{side:.0f}" for side in sides)
+    return f" ({told} px left out: the examples have much else of that size)" if sides else ""
 
 
 def swatches(rule: ColourRule, *, threshold: float, columns: int) -> UInt8[np.ndarray, "height width 3"]:

@@ -17,6 +17,7 @@ from mk11.selection.filters.fitted import FittedFilter
 from mk11.selection.filters.learning import learn_rule
 from mk11.selection.filters.limits import Limits
 from mk11.selection.filters.segmentation import Segmentation
+from mk11.selection.filters.smallest import with_sound_limit
 from mk11.selection.scoring.truth import read_truth
 
 
@@ -103,14 +104,13 @@ def fitted_filter(
         noise: Area below which a region is not even listed, of a typical cell's box.
         held_out: Content hashes of pictures of the fold's validation and test patients: no examples.
     """
-    if rule:
-        learnt = ColourRule.load(Path(rule))
-    else:
-        learnt = learn_rule(examples.read(held_out=held_out), settings=segmentation)
+    shown = [] if rule else examples.read(held_out=held_out)
+    learnt = ColourRule.load(Path(rule)) if rule else learn_rule(shown, settings=segmentation)
     fitted = FittedFilter(
         rule=learnt, segmentation=segmentation, limits=limits, min_evidence=min_evidence,
         smallest_share=smallest_share, noise=noise,
     )  # fmt: skip
+    fitted = with_sound_limit(fitted, shown)
     if adapt_to is None:
         return fitted
     folder = Path(adapt_to)

@@ -118,7 +118,7 @@ def _stars(findings: Findings) -> list[str]:
     tested = [one for one in findings.compared if one.p_holm is not None]
     if tested and not told:
         return [
-            "No difference from a declared baseline was shown after Holm's adjustment, which does not show "
+            "No declared difference was shown by both tests after Holm's adjustment, which does not show "
             "that there is none (see the comparisons)."
         ]
     return sorted(told)

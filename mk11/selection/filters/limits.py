@@ -50,8 +50,8 @@ class Limits:
         um_per_pixel: float | None,
     ) -> str:
         """Why a region is dropped; "" if it is kept. `sides` in px, `area` in px."""
-        diameter = math.sqrt(4 * area / math.pi)
-        if min(sides) < self.side(um_per_pixel) or diameter < self.diameter(um_per_pixel):
+        too_thin = min(sides) < self.side(um_per_pixel)
+        if too_thin or disc_diameter(area) < self.diameter(um_per_pixel):
             return SMALL
         if fill < self.min_fill:
             return SPARSE
@@ -60,6 +60,11 @@ class Limits:
     def about(self) -> Mapping[str, Any]:
         """As plain data."""
         return asdict(self)
+
+
+def disc_diameter(area: float) -> float:
+    """Of a disc of this area; px of px."""
+    return math.sqrt(4 * area / math.pi)
 
 
 def _in_pixels(pixels: float | None, um: float | None, um_per_pixel: float | None, name: str) -> float:

@@ -13,6 +13,7 @@ from jaxtyping import Float64
 
 from mk11.selection.filters.examples import Example
 from mk11.selection.filters.fitted import FittedFilter
+from mk11.selection.filters.limits import disc_diameter
 from mk11.selection.scoring.matching import match_by_centre
 
 PRICE = 10  # false regions that outweigh leaving a marked cell out of the measure
@@ -48,5 +49,6 @@ def _false_regions(fitted: FittedFilter, example: Example) -> Diameters:
     kept = [one for one in fitted.find(example.image, um_per_pixel=None, seed=0) if one.kept]
     boxes = np.array([one[:4] for one in kept], float).reshape(-1, 4)
     right = {match.region for match in match_by_centre(boxes, example.boxes)}
-    areas = [one.area for number, one in enumerate(kept) if number not in right]
-    return np.sqrt(4 * np.array(areas, float) / math.pi)
+    return np.array(
+        [disc_diameter(one.area) for number, one in enumerate(kept) if number not in right], float
+    )
